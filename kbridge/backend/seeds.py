@@ -1,0 +1,46 @@
+"""The host's stream of randomness: initial weights, shuffles and splits, the same for every engine.
+
+One seed and a counter make each draw an independent Philox stream, so results
+depend neither on the engine nor on how much earlier draws consumed.
+"""
+
+import os
+import threading
+
+import numpy as np
+
+_lock = threading.Lock()
+_seed = None
+_counter = 0
+
+
+def set_seed(seed):
+    """Start the stream anew from ``seed``; None takes fresh entropy."""
+    global _seed, _counter
+    with _lock:
+        _seed = None if seed is None else int(seed)
+        _counter = 0
+
+
+def current_seed():
+    """The seed in force, drawn from the system the first time where none was set."""
+    global _seed
+    with _lock:
+        if _seed is None:
+            _seed = int.from_bytes(os.urandom(4), "little")
+        return _seed
+
+
+def next_key():
+    """(seed, counter): the key of the next independent draw."""
+    global _counter
+    seed = current_seed()
+    with _lock:
+        _counter += 1
+        return seed, _counter
+
+
+def generator(key=None):
+    """A NumPy Generator for one draw: the next in the stream, or the one of ``key`` (an int or a pair)."""
+    seed, counter = next_key() if key is None else key if isinstance(key, tuple) else (int(key), 0)
+    return np.random.Generator(np.random.Philox(key=[seed % 2**64, counter % 2**64]))
