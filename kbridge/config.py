@@ -1,9 +1,129 @@
-"""Configuration: floatx, epsilon, image_data_format."""
+"""Configuration: keras.json, environment variables, and what they say.
 
-_floatx = "float32"
-_epsilon = 1e-7
-_image_data_format = "channels_last"
+The file is ``$KERAS_HOME/keras.json``, or ``~/.keras/keras.json``. It is read when a value is
+first needed and never written unless ``save`` is called.
+"""
+
+import json
+import os
+import warnings
+from difflib import get_close_matches
+from pathlib import Path
+
+FLOATX = ("float16", "bfloat16", "float32", "float64")
+DATA_FORMATS = ("channels_last", "channels_first")
+DEFAULTS = {
+    "backend": "numpy",
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+}
+# Keras 1's names for the two orders of axes
+DIM_ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
+# Entries other versions of Keras know, which mean nothing here
+_FOREIGN = ("nnx_enabled", "max_epochs", "max_steps_per_epoch", "rng_type", "dtype_policy")
+BACKEND_VARIABLES = ("KBRIDGE_BACKEND", "KERAS_BACKEND")
+
+
+class ConfigError(ValueError):
+    """keras.json cannot be read, or says something that has no meaning."""
+
+
+_set = {}  # what set_floatx and the like were given
+_file = None  # what keras.json says, once read
 _floatx_listeners = []
+_floatx = None  # the value in force, once resolved: it is asked for often
+
+
+def path():
+    """Where keras.json is looked for."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home).expanduser() if home else Path.home() / ".keras") / "keras.json"
+
+
+def from_file():
+    """What keras.json says: a dict of checked values, {} if there is none."""
+    global _file
+    if _file is None:
+        try:
+            where = path()
+            text = where.read_text(encoding="utf-8-sig")
+        except (FileNotFoundError, NotADirectoryError, RuntimeError):
+            _file = {}
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path()} cannot be read: {error}. Repair it, or delete it to use the defaults.") from error
+        else:
+            _file = parse(text, where)
+    return _file
+
+
+def parse(text, where="keras.json"):
+    """The checked values in the text of a keras.json."""
+
+    def refuse(what, fix):
+        raise ConfigError(f"{where}: {what} {fix}".rstrip())
+
+    if not text.strip():
+        refuse("the file is empty.", 'Write {"backend": "numpy"}, or delete it to use the defaults.')
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        refuse(
+            f"line {error.lineno}, column {error.colno}: {error.msg}; the file is malformed or only half written.",
+            "Correct that place, or delete the file to use the defaults.",
+        )
+    if not isinstance(found, dict):
+        refuse(f"expected an object, found {type(found).__name__}.", 'Write {"backend": "numpy"}.')
+    values = {}
+    for key, value in found.items():
+        if key == "image_dim_ordering":
+            if value not in DIM_ORDERINGS:
+                refuse(f'"image_dim_ordering" is {value!r}.', 'Write "tf" or "th".')
+            values.setdefault("image_data_format", DIM_ORDERINGS[value])
+        elif key == "image_data_format":
+            values[key] = _checked_data_format(value, lambda m: refuse(m, ""))
+        elif key == "floatx":
+            values[key] = _checked_floatx(value, lambda m: refuse(m, ""))
+        elif key == "epsilon":
+            values[key] = _checked_epsilon(value, lambda m: refuse(m, ""))
+        elif key == "backend":
+            if not isinstance(value, str) or not value:
+                refuse(f'"backend" is {value!r}.', 'Write the name of an engine, such as "numpy".')
+            values[key] = value
+        elif key not in _FOREIGN:
+            close = get_close_matches(key, [*DEFAULTS, "image_dim_ordering"], 1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            warnings.warn(f"{where}: the entry {key!r} is not known and does nothing.{hint}", stacklevel=2)
+    return values
+
+
+def _raise(message):
+    raise ValueError(message)
+
+
+def _checked_floatx(value, refuse=_raise):
+    name = value if isinstance(value, str) else getattr(value, "name", None) or getattr(value, "__name__", value)
+    if name not in FLOATX:
+        refuse(f"floatx is {value!r}. Expected one of: {', '.join(FLOATX)}.")
+    return name
+
+
+def _checked_epsilon(value, refuse=_raise):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        refuse(f"epsilon is {value!r}. Expected a number between 0 and 1, such as 1e-07.")
+    return float(value)
+
+
+def _checked_data_format(value, refuse=_raise):
+    if value not in DATA_FORMATS:
+        refuse(f"image_data_format is {value!r}. Expected 'channels_last' or 'channels_first'.")
+    return value
+
+
+def _get(key):
+    if key in _set:
+        return _set[key]
+    return from_file().get(key, DEFAULTS[key])
 
 
 def on_floatx_change(listener):
@@ -12,39 +132,99 @@ def on_floatx_change(listener):
 
 
 def floatx():
+    """The float dtype used where none is named: "float32" unless set."""
+    global _floatx
+    if _floatx is None:
+        _floatx = _get("floatx")
     return _floatx
 
 
 def set_floatx(value):
+    """Set ``floatx``: "float16", "bfloat16", "float32" or "float64"."""
     global _floatx
-    _floatx = value
+    _floatx = _set["floatx"] = _checked_floatx(value)
     for listener in _floatx_listeners:
         listener()
 
 
 def epsilon():
-    return _epsilon
+    """The small number that keeps divisions and logarithms finite."""
+    return _get("epsilon")
 
 
 def set_epsilon(value):
-    global _epsilon
-    _epsilon = float(value)
+    """Set ``epsilon``."""
+    _set["epsilon"] = _checked_epsilon(value)
 
 
 def image_data_format():
-    return _image_data_format
+    """Where images have their channels: "channels_last" or "channels_first"."""
+    return _get("image_data_format")
 
 
-def set_image_data_format(value):
-    global _image_data_format
-    _image_data_format = value
+def set_image_data_format(data_format):
+    """Set ``image_data_format``: "channels_last" or "channels_first"."""
+    _set["image_data_format"] = _checked_data_format(data_format)
+
+
+def standardize_data_format(data_format):
+    """``data_format`` checked; None means ``image_data_format()``."""
+    if data_format is None:
+        return image_data_format()
+    data_format = str(data_format).lower()
+    if data_format not in DATA_FORMATS:
+        raise ValueError(f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format!r}.")
+    return data_format
 
 
 def backend_choice():
     """The engine's name as configured, and where that was said (for messages)."""
-    import os
-
-    for variable in ("KBRIDGE_BACKEND", "KERAS_BACKEND"):
+    for variable in BACKEND_VARIABLES:
         if os.environ.get(variable):
             return os.environ[variable], f" (in the environment variable {variable})"
-    return "numpy", ""
+    if "backend" in from_file():
+        return from_file()["backend"], f" (in {path()})"
+    return DEFAULTS["backend"], ""
+
+
+def explain():
+    """For each entry: its value and where that comes from."""
+    name, where = backend_choice()
+    found = {"backend": (name, where.strip(" ()").removeprefix("in ") or "default")}
+    for key in ("floatx", "epsilon", "image_data_format"):
+        origin = "set in this process" if key in _set else str(path()) if key in from_file() else "default"
+        found[key] = (_get(key), origin)
+    return found
+
+
+def save(**values):
+    """Write ``values`` into keras.json, keeping its other entries; the file is replaced in one step."""
+    where = path()
+    kept = {}
+    if where.exists():
+        parse(where.read_text(encoding="utf-8-sig"), where)
+        kept = json.loads(where.read_text(encoding="utf-8-sig"))
+    if "image_data_format" in values:
+        kept.pop("image_dim_ordering", None)
+    kept.update(values)
+    text = json.dumps(kept, indent=4) + "\n"
+    parse(text, where)
+    where.parent.mkdir(parents=True, exist_ok=True)
+    temporary = where.with_name(f"{where.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, where)
+    finally:
+        temporary.unlink(missing_ok=True)
+    reload()
+
+
+def reload():
+    """Forget what was read from keras.json, so that it is read again."""
+    global _file, _floatx
+    _file = _floatx = None
+    for listener in _floatx_listeners:
+        listener()

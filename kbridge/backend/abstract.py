@@ -147,7 +147,7 @@ engine = AbstractBackend()
 
 # Unknown dimensions are tried as two numbers; what differs in the results is unknown there.
 # Both are large, so that windows fit, and prime, so that nothing divides them by accident.
-_TRIALS = (1009, 2003)
+TRIALS = (1009, 2003)
 
 
 def trace_shapes(function, args, kwargs, is_symbol):
@@ -165,10 +165,10 @@ def trace_shapes(function, args, kwargs, is_symbol):
         with entered(get_frame().child(engine=engine, bindings=None, captures=False)):
             return function(*map_structure(fill, list(args)), **map_structure(fill, dict(kwargs)))
 
-    first = attempt(_TRIALS[0])
+    first = attempt(TRIALS[0])
     if all(None not in leaf.shape for leaf in flatten([args, kwargs]) if is_symbol(leaf)):
         return first
-    second = attempt(_TRIALS[1])
+    second = attempt(TRIALS[1])
 
     def merge(a, b):
         if type(a) is not Abstract:

@@ -61,12 +61,18 @@ def _least_upper_bound(dtypes):
     return next(dtype for dtype in common if common <= _above(dtype))
 
 
+def _by_name(dtype):
+    """The name of a dtype object: NumPy's equals "float" if it is float64, which is not what "float" means here."""
+    return dtype if isinstance(dtype, type) else getattr(dtype, "name", dtype)
+
+
 @lru_cache(None)
 def standardize(dtype, allow_none=False):
     """The canonical name of a dtype given as a string, a Python type, or any engine's dtype object.
 
     ``None`` means ``floatx()``; ``int`` is int32, ``float`` is ``floatx()``.
     """
+    dtype = _by_name(dtype)
     if dtype is None or dtype is float or dtype == "float":
         return config.floatx()
     if dtype is int or dtype == "int":
@@ -103,6 +109,7 @@ config.on_floatx_change(_result.cache_clear)
 
 def weak(dtype):
     """``dtype`` with Python's scalar types kept weak."""
+    dtype = _by_name(dtype)
     if dtype is int or dtype == "int":
         return "int"
     if dtype is float or dtype == "float":
@@ -133,6 +140,34 @@ def is_complex(dtype):
     return dtype in COMPLEX
 
 
+def itemsize(dtype):
+    """The width of an item in bytes."""
+    if dtype in ("bool", *FLOAT8S):
+        return 1
+    return int(dtype.lstrip("abcdefghijklmnopqrstuvwxyz")) // 8
+
+
+_GREATEST = {
+    "float8_e4m3fn": 448.0,
+    "float8_e5m2": 57344.0,
+    "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38,
+    "float64": 1.7976931348623157e308,
+}
+
+
+def limits(dtype):
+    """The least and the greatest finite number that ``dtype`` holds (in each part, if it is complex)."""
+    if dtype == "bool":
+        return False, True
+    if is_int(dtype):
+        bits = 8 * itemsize(dtype)
+        return (0, 2**bits - 1) if dtype in UNSIGNED else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    greatest = _GREATEST[{"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)]
+    return -greatest, greatest
+
+
 # Rules an op may name: from the (weak) dtypes of its tensors to the one they are all cast to.
 
 
@@ -152,3 +187,20 @@ def summed(*dtypes):
     if dtype in ("bool", "int8", "int16"):
         return "int32"
     return "uint32" if dtype in ("uint8", "uint16") else dtype
+
+
+def integral(*dtypes):
+    """The common dtype, at least an int: arithmetic that has no meaning for bools."""
+    dtype = result_type(*dtypes)
+    return "int32" if dtype == "bool" else dtype
+
+
+def first(*dtypes):
+    """The dtype of the first tensor; the others follow."""
+    return standardize(dtypes[0])
+
+
+def contracted(*dtypes):
+    """What matrix products are kept in: the common dtype, but products of int8 have 32 bits."""
+    dtype = result_type(*dtypes)
+    return "int32" if set(dtypes) == {"int8"} else dtype

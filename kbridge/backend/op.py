@@ -51,22 +51,16 @@ class Spec:
         self.parameters = list(kinds)
         self.kinds = {name: kind for name, kind in kinds.items() if kind}
         # by position, for arguments given by position; *args repeats its kind
-        self.positions = list(kinds.values())
-        self.variadic = next(
-            (kinds[n] for n, p in self.signature.parameters.items() if p.kind is p.VAR_POSITIONAL), None
-        )
-        if self.variadic:
-            self.positions.pop(self.parameters.index(_variadic_name(self.signature)))
+        by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = self.signature.parameters.items()
+        self.positions = [kinds[name] for name, p in parameters if p.kind in by_position]
+        self.variadic = next((kinds[name] for name, p in parameters if p.kind is p.VAR_POSITIONAL), None)
 
     def kind_at(self, position):
         return self.positions[position] if position < len(self.positions) else self.variadic
 
     def __repr__(self):
         return f"<op {self.name}{self.signature}>"
-
-
-def _variadic_name(signature):
-    return next(name for name, p in signature.parameters.items() if p.kind is p.VAR_POSITIONAL)
 
 
 def _kind(annotation):
@@ -92,8 +86,8 @@ def _make(function, rule=None, *, out=None, shape=None, required=False, gradient
 def op(rule=None, **options):
     """Define an op with a portable body.
 
-    rule:     how the dtypes of its tensors make one: ``promote``, ``floating``, ``summed``, or
-              None to leave each as it is.
+    rule:     how the dtypes of its tensors make one: ``promote``, ``floating``, ``summed``,
+              ``integral``, ``first``, or None to leave each as it is.
     out:      the dtype of the result, where it is not that of the tensors ("bool", "int32").
     shape:    for a required op, the rule that gives the result's shape from the arguments:
               a tuple, an ``Abstract``, or a structure of these. The default broadcasts.
@@ -136,6 +130,7 @@ class _Implementations(dict):
 def _implement(spec, engine):
     """Join an op and an engine: argument handling around the engine's function or the portable body."""
     run = engine.native(spec.name)
+    native = run is not None
     if run is None:
         if spec.required:
             raise NotImplementedError(
@@ -149,13 +144,14 @@ def _implement(spec, engine):
         run = _with_result_dtype(run, spec.out, engine)
 
     tensor_types = engine.tensor_types
-    accepted = engine.float_dtypes if spec.rule is dtypes.floating else None
+    # every rule leaves a float as it is, and only these leave everything else
+    accepted = None if spec.rule in (None, dtypes.promote, dtypes.first) else engine.float_dtypes
     leading = spec.positions[:2]
 
     def slow(args, kwargs):
-        return _slow(spec, engine, run, args, kwargs)
+        return _slow(spec, engine, run, native, args, kwargs)
 
-    if leading[:1] == ["Tensor"] and list(spec.kinds.values()) == ["Tensor"] and spec.rule is not dtypes.summed:
+    if leading[:1] == ["Tensor"] and list(spec.kinds.values()) == ["Tensor"]:
 
         def unary(*args, **kwargs):
             if args:
@@ -171,18 +167,41 @@ def _implement(spec, engine):
         def binary(*args, **kwargs):
             if len(args) > 1:
                 a, b = args[0], args[1]
-                if (
-                    type(a) in tensor_types
-                    and type(b) in tensor_types
-                    and a.dtype == b.dtype
-                    and (accepted is None or a.dtype in accepted)
-                ):
-                    return run(*args, **kwargs)
+                if type(a) in tensor_types:
+                    if type(b) in tensor_types:
+                        if a.dtype == b.dtype and (accepted is None or a.dtype in accepted):
+                            return run(*args, **kwargs)
+                    elif native and type(b) in (float, int) and a.dtype in engine.float_dtypes:
+                        return run(*args, **kwargs)
             return slow(args, kwargs)
 
         return binary
 
-    return lambda *args, **kwargs: slow(args, kwargs)
+    positions, kind_at, kinds, uniform = spec.positions, spec.kind_at, spec.kinds, spec.rule is not None
+
+    def ready(args, kwargs):
+        """Whether all tensors are the engine's, and of one dtype that the rule keeps."""
+        dtype = None
+        for index, value in enumerate(args):
+            kind = positions[index] if index < len(positions) else kind_at(index)
+            if kind is None or value is None:
+                continue
+            for item in value if kind == "Tensors" and isinstance(value, (list, tuple)) else (value,):
+                if type(item) not in tensor_types:
+                    return False
+                if uniform and kind != "Other":
+                    if dtype is None:
+                        dtype = item.dtype
+                        if accepted is not None and dtype not in accepted:
+                            return False
+                    elif item.dtype != dtype:
+                        return False
+        return not any(kwargs.get(name) is not None for name in kinds) if kwargs else True
+
+    def general(*args, **kwargs):
+        return run(*args, **kwargs) if ready(args, kwargs) else slow(args, kwargs)
+
+    return general
 
 
 def _declinable(native, body):
@@ -242,7 +261,7 @@ def _tensor_arguments(spec, args, kwargs):
     return found
 
 
-def _slow(spec, engine, run, args, kwargs):
+def _slow(spec, engine, run, native, args, kwargs):
     """Whatever the fast paths leave: variables, scalars, arrays of any kind, symbols, mixed dtypes."""
     tensors = _tensor_arguments(spec, args, kwargs)
     for _, value in tensors:
@@ -259,6 +278,7 @@ def _slow(spec, engine, run, args, kwargs):
         if not scalars_stay:
             found = [str(value.dtype) if isinstance(value, np.generic) else d for d, value in zip(found, weigh_in)]
         dtype = spec.rule(*found)
+        scalars_stay = scalars_stay and native  # a body may use them alone, in another dtype
 
     def convert(kind, value):
         if value is None or kind is None:

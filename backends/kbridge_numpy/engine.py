@@ -1,0 +1,226 @@
+"""The engine itself: tensors in and out, storage of variables, differentiation, optimizer updates."""
+
+from functools import cache
+
+import numpy as np
+
+from kbridge import config
+from kbridge.backend import registry
+from kbridge.backend.frame import entered, get_frame
+from kbridge.backend.interface import Backend
+from kbridge.backend.tree import flatten, map_structure
+from kbridge_numpy import convolution, gradients, linalg, math, nn, recurrence
+from kbridge_numpy.tape import Tape, Traced, depth, is_floating, strip
+
+# Scalars are tensors too: NumPy's reductions return them.
+_SCALARS = {np.dtype(code).type for code in "?bBhHiIlLqQefdFD"}
+_FLOATS = {np.dtype(code) for code in "efdFD"}
+
+
+@cache
+def numpy_dtype(name):
+    """NumPy's own dtype for a name; bfloat16 and float8 come from ml_dtypes, imported when first asked for."""
+    if name == "string":
+        return np.dtype(str)
+    if name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        try:
+            import ml_dtypes
+        except ModuleNotFoundError as error:
+            raise ImportError(f"The dtype {name} needs ml_dtypes. Write: pip install ml_dtypes.") from error
+        dtype = np.dtype(getattr(ml_dtypes, name))
+        NumPyBackend.tensor_types.add(dtype.type)
+        NumPyBackend.float_dtypes.add(dtype)
+        return dtype
+    return np.dtype(name)
+
+
+class NumPyBackend(Backend):
+    """Arrays in host memory. Always eager: ``compile`` returns the function as it is."""
+
+    name = "numpy"
+    modules = (math, nn, linalg, convolution, recurrence)
+    tensor_types = {np.ndarray, Traced, *_SCALARS}
+    float_dtypes = _FLOATS
+
+    def __init__(self):
+        self._joined = {}  # ids of variables -> the _Joined that holds them
+
+    # -- tensors in and out
+
+    def is_tensor(self, x):
+        return type(x) is Traced or isinstance(x, (np.ndarray, np.generic))
+
+    def convert(self, x, dtype=None):
+        if type(x) not in self.tensor_types:
+            x = _to_array(x)
+        if dtype is None:
+            return x
+        return x if x.dtype == (wanted := numpy_dtype(dtype)) else self.cast(x, wanted)
+
+    def to_numpy(self, x):
+        return np.asarray(strip(x))
+
+    def cast(self, x, dtype):
+        dtype = numpy_dtype(dtype) if type(dtype) is str else dtype
+        if x.dtype.kind == "c" and dtype.kind in "fiu":
+            x = np.real(x)
+        return gradients.astype(x, dtype)
+
+    # -- storage of variables
+
+    def allocate(self, value, device=None):
+        return np.array(value, order="C")
+
+    def write(self, storage, tensor):
+        # a copy: the tensor may be the caller's, and a tape may still need what is in the storage
+        return np.array(strip(tensor), order="C")
+
+    # -- functions of functions
+
+    def value_and_grad(self, function, variables, has_aux=False):
+        frame = get_frame()
+        outer = frame.bindings
+        bindings = {} if outer is None else dict(outer)
+        arguments, watched = [], []
+        with Tape() as tape:
+            for item in variables:
+                if getattr(item, "is_variable", False):
+                    value = None if outer is None else outer.get(id(item))
+                    value = item.storage if value is None else value
+                    if is_floating(value):
+                        value = bindings[id(item)] = tape.watch(value)
+                else:
+                    value = self.convert(item)
+                    value = tape.watch(value) if is_floating(value) else value
+                    arguments.append(value)
+                watched.append(value)
+
+            def unbox(x):
+                return x.value if type(x) is Traced and x.tape is tape else x
+
+            child = frame.child(bindings=bindings, written={})
+            with entered(child):
+                result = function(*arguments)
+            value, aux = result if has_aux else (result, None)
+            found = tape.gradients(value)
+        for variable in child.written.values():
+            variable.assign(_unbox(bindings[id(variable)], tape))
+        boxed = [x for x in watched if type(x) is Traced and x.tape is tape]
+        found = iter([_like(g, box.value) for g, box in zip(found, boxed, strict=True)])
+        grads = [next(found) if type(x) is Traced and x.tape is tape else None for x in watched]
+        value = unbox(value)
+        return ((value, map_structure(unbox, aux)) if has_aux else value), grads
+
+    def gather(self, data, row):
+        row = strip(row)
+        return map_structure(lambda x: np.take(x, row, axis=0), data)
+
+    # -- optimizers
+
+    def update(self, rule, gradients, values, slots, scalars):
+        if depth() or get_frame().bindings or not getattr(rule, "elementwise", False):
+            return super().update(rule, gradients, values, slots, scalars)
+        if any(slot.shape != variable.shape for variable, own in zip(values, slots, strict=True) for slot in own):
+            return super().update(rule, gradients, values, slots, scalars)
+        groups = {}
+        for gradient, variable, own in zip(gradients, values, slots, strict=True):
+            if variable.size > _SMALL:
+                tensors = [x.storage.reshape(-1) for x in (variable, *own)]
+                _in_chunks(rule, gradient.reshape(-1), tensors, scalars)
+            else:
+                groups.setdefault((variable.dtype, *(slot.dtype for slot in own)), []).append((gradient, variable, own))
+        for members in groups.values():
+            self._update_joined(rule, members, scalars)
+
+    def _update_joined(self, rule, members, scalars):
+        key = tuple([id(variable) for _, variable, _ in members])
+        joined = self._joined.get(key)
+        rows = list(zip(*[(variable, *own) for _, variable, own in members], strict=True))
+        if joined is None or not joined.holds(rows):
+            if len(self._joined) >= 64:
+                self._joined.clear()
+            joined = self._joined[key] = _Joined(self, rows)
+        gradient = np.concatenate([gradient.reshape(-1) for gradient, _, _ in members])
+        _in_chunks(rule, gradient, joined.flat, scalars)
+
+
+_SMALL = 1 << 15  # items: larger tensors gain nothing by being joined
+_CHUNK = 1 << 15  # items: what a rule reads and writes of a chunk stays in the cache
+
+
+class _Joined:
+    """Variables of one dtype whose storages are views into one flat array, and so are their slots'."""
+
+    def __init__(self, engine, rows):
+        self.flat, self.views = [], []
+        for row in rows:
+            flat = np.concatenate([variable.storage.reshape(-1) for variable in row])
+            ends = np.cumsum([variable.size for variable in row])
+            views = [flat[end - v.size : end].reshape(v.shape) for v, end in zip(row, ends, strict=True)]
+            for variable, view in zip(row, views, strict=True):
+                variable.set_storage(engine, view)
+            self.flat.append(flat)
+            self.views.append(views)
+
+    def holds(self, rows):
+        """Whether each variable still lives here: none was assigned to or moved to another engine meanwhile."""
+        for row, views in zip(rows, self.views, strict=True):
+            for variable, view in zip(row, views, strict=True):
+                if variable._cell[1] is not view:
+                    return False
+        return True
+
+
+def _in_chunks(rule, gradient, tensors, scalars):
+    """Run an elementwise rule on flat arrays, ``tensors`` = (value, *slots), in place, a chunk at a time."""
+    for start in range(0, len(gradient), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        value, *slots = [x[part] for x in tensors]
+        new_value, new_slots = rule(gradient[part], value, tuple(slots), scalars)
+        value[...] = new_value
+        for slot, new in zip(slots, new_slots, strict=True):
+            slot[...] = new
+
+
+def _unbox(x, tape):
+    return x.value if type(x) is Traced and x.tape is tape else x
+
+
+def _like(g, value):
+    """A gradient as users get it: in the dtype of its variable, conjugated where that is complex."""
+    if g is None:
+        return None
+    dtype = value.dtype
+    if g.dtype.kind == "c":
+        g = np.conj(g) if dtype.kind == "c" else np.real(g)
+    return g if g.dtype == dtype else gradients.astype(g, dtype)
+
+
+def _to_array(x):
+    """Whatever is no tensor here, as one."""
+    kind = type(x)
+    if kind is bool:
+        return np.array(x)
+    if kind is float:
+        return np.array(x, config.floatx())
+    if kind is int:
+        return np.array(x, "int32" if -(2**31) <= x < 2**31 else "int64")
+    if getattr(x, "is_variable", False):
+        return x.value if type(x.value) in NumPyBackend.tensor_types else _to_array(x.value)
+    if isinstance(x, (list, tuple)):
+        leaves = flatten(x)
+        if any(type(leaf) is Traced or getattr(leaf, "is_variable", False) for leaf in leaves):
+            return gradients.stack([_to_array(item) if type(item) is not Traced else item for item in x])
+        array = np.asarray([np.asarray(leaf) for leaf in leaves]) if _foreign(leaves) else np.asarray(x)
+        if not any(hasattr(leaf, "dtype") for leaf in leaves):
+            if array.dtype == np.float64:
+                return array.astype(config.floatx())
+            if array.dtype == np.int64 and (not array.size or max(-array.min() - 1, array.max()) < 2**31):
+                return array.astype(np.int32)
+        return array
+    if isinstance(x, np.ndarray):  # a subclass
+        return np.asarray(x)
+    for engine in list(registry._engines.values()):
+        if engine.name != "numpy" and engine.is_tensor(x):
+            return engine.to_numpy(x)
+    return np.asarray(x)

@@ -1,0 +1,477 @@
+"""Activations, normalization, losses, attention and dropout as single functions.
+
+Where the gradient is written in NumPy's terms it can be differentiated again. The others say ``once``: within
+nested tapes the portable bodies take their places.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from kbridge_numpy.math import _generator, matmul, plain_erf, sum
+from kbridge_numpy.tape import Traced, differentiable, is_floating, record, rule, strip
+
+
+def _smooth(function):
+    """An op of one tensor: recorded where it is traced, else ``function``."""
+
+    def run(x):
+        return record(run, x) if type(x) is Traced else function(x)
+
+    run.__name__ = run.__qualname__ = function.__name__
+    return run
+
+
+# -- products
+
+
+@lru_cache(16)
+def _ones(n, dtype):
+    return np.ones(n, dtype)
+
+
+def _column_sum(g):
+    """The sum over all axes but the last, as a product: faster than a reduction."""
+    if type(g) is Traced or g.dtype.itemsize == 2:
+        return sum(g, tuple(range(g.ndim - 1)))
+    return _ones(g.size // g.shape[-1], g.dtype) @ g.reshape(-1, g.shape[-1])
+
+
+def dense(x, kernel, bias=None):
+    if type(x) is Traced or type(kernel) is Traced or type(bias) is Traced:
+        if kernel.ndim != 2 or x.ndim < 2:
+            return NotImplemented
+        return record(dense, x, kernel, bias)
+    if x.ndim == 2 and x.dtype.itemsize > 2:
+        y = x @ kernel
+    else:
+        y = matmul(x, kernel)
+    if bias is None:
+        return y
+    if type(y) is not np.ndarray:  # a number, or a tensor of an outer tape
+        return y + bias
+    y += bias
+    return y
+
+
+def _flat(x):
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+rule(
+    dense,
+    lambda g, _, _x, kernel, _b: matmul(g, kernel.T),
+    lambda g, _, x, _kernel, _b: matmul(_flat(x).T, _flat(g)),
+    lambda g, _, _x, _kernel, _b: _column_sum(g),
+)
+
+# -- activations
+
+
+@_smooth
+def relu(x):
+    return np.maximum(x, 0)
+
+
+rule(relu, lambda g, y, _x: g * (strip(y) > 0))
+
+
+@_smooth
+def sigmoid(x):
+    y = np.maximum(x, -88 if x.dtype.itemsize == 4 else -11 if x.dtype.itemsize == 2 else -709)
+    y = np.exp(np.negative(y))
+    y += 1
+    return np.reciprocal(y)
+
+
+rule(sigmoid, lambda g, y, _x: g * y * (1 - y))
+
+
+@_smooth
+def softplus(x):
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+rule(softplus, lambda g, _, x: g * sigmoid(x))
+
+
+@_smooth
+def silu(x):
+    return x * sigmoid(x)
+
+
+def _silu(g, _, x):
+    s = sigmoid(x)
+    return g * (s * (1 + x * (1 - s)))
+
+
+rule(silu, _silu)
+
+
+def leaky_relu(x, negative_slope=0.2):
+    if type(x) is Traced:
+        return record(leaky_relu, x, negative_slope)
+    return np.where(x > 0, x, x * x.dtype.type(negative_slope))
+
+
+rule(leaky_relu, lambda g, _, x, slope: np.where(strip(x) > 0, g, g * slope))
+
+
+def elu(x, alpha=1.0):
+    if type(x) is Traced:
+        return record(elu, x, alpha)
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * x.dtype.type(alpha))
+
+
+rule(elu, lambda g, y, x, alpha: np.where(strip(x) > 0, g, g * (y + alpha)))
+
+_ROOT = float(np.sqrt(2 / np.pi))
+
+
+@differentiable(once=True)
+def _gelu(traced, x, approximate):
+    kind = x.dtype.type
+    if approximate:
+        squared = x * x
+        bent = squared * kind(0.044715 * _ROOT)
+        bent += kind(_ROOT)
+        bent *= x
+        half = np.tanh(bent, out=bent)
+        half += 1
+        half *= kind(0.5)  # the share of x that is let through
+
+        def pull(g):
+            slope = squared * kind(0.134145 * _ROOT)
+            slope += kind(_ROOT)
+            slope *= 1 - half
+            slope *= half
+            slope *= x
+            slope *= kind(2)
+            slope += half
+            slope *= g
+            return slope, None
+    else:
+        half = plain_erf(x * kind(np.sqrt(0.5)))
+        half += 1
+        half *= kind(0.5)
+
+        def pull(g):
+            slope = x * x
+            slope *= kind(-0.5)
+            slope = np.exp(slope, out=slope)
+            slope *= x
+            slope *= kind(1 / np.sqrt(2 * np.pi))
+            slope += half
+            slope *= g
+            return slope, None
+
+    return x * half, pull
+
+
+def gelu(x, approximate=True):
+    return _gelu(x, approximate) if x.ndim else NotImplemented
+
+
+def softmax(x, axis=-1):
+    axis = tuple(axis) if type(axis) is list else axis
+    if type(x) is Traced:
+        return record(softmax, x, axis)
+    y = x - np.maximum.reduce(x, axis, keepdims=True)
+    if type(y) is not np.ndarray:
+        return y * 0 + 1
+    np.exp(y, out=y)
+    y /= sum(y, axis, True)
+    return y
+
+
+rule(softmax, lambda g, y, _x, axis: y * (g - np.sum(g * y, axis, keepdims=True)))
+
+
+def log_softmax(x, axis=-1):
+    axis = tuple(axis) if type(axis) is list else axis
+    if type(x) is Traced:
+        return record(log_softmax, x, axis)
+    y = x - np.maximum.reduce(x, axis, keepdims=True)
+    return y - np.log(sum(np.exp(y), axis, True))
+
+
+rule(log_softmax, lambda g, y, _x, axis: g - np.exp(y) * np.sum(g, axis, keepdims=True))
+
+# -- losses from logits
+
+
+@differentiable(once=True)
+def softmax_cross_entropy(traced, target, logits, axis):
+    shifted = logits - np.maximum.reduce(logits, axis, keepdims=True)
+    powers = np.exp(shifted)
+    total = sum(powers, axis, True)
+    logs = shifted - np.log(total)
+
+    def pull(g):
+        g = np.expand_dims(g, axis)
+        weight = sum(target, axis, True)
+        return (-g * logs if traced & 1 else None), (powers * (weight / total) - target) * g, None
+
+    return -sum(target * logs, axis), pull
+
+
+@differentiable(once=True)
+def _sparse_cross_entropy(traced, target, logits):
+    """Along the last axis, for logits of rank 2."""
+    powers = logits - np.maximum.reduce(logits, -1, keepdims=True)
+    rows, classes = np.arange(len(logits)), logits.shape[1]
+    exists = (target >= 0) & (target < classes)
+    complete = exists.all()
+    own = target if complete else np.where(exists, target, 0)
+    picked = powers[rows, own]
+    np.exp(powers, out=powers)
+    total = sum(powers, -1)
+    loss = np.log(total) - picked
+    if not complete:
+        loss = np.where(exists, loss, 0)
+
+    def pull(g):
+        g = g if complete else np.where(exists, g, 0)
+        slope = powers * (g / total)[:, None]
+        slope[rows, own] -= g
+        return None, slope
+
+    return loss, pull
+
+
+def sparse_softmax_cross_entropy(target, logits, axis):
+    if axis not in (-1, logits.ndim - 1):
+        return NotImplemented
+    target = strip(target)
+    loss = _sparse_cross_entropy(target.reshape(-1), logits.reshape(-1, logits.shape[-1]))
+    return loss if loss is NotImplemented else loss.reshape(target.shape)
+
+
+@differentiable(once=True)
+def sigmoid_cross_entropy(traced, target, logits):
+    power = np.exp(-np.abs(logits))
+
+    def pull(g):
+        chance = np.where(logits > 0, 1, power) / (1 + power)
+        return (-g * logits if traced & 1 else None), (chance - target) * g
+
+    return np.maximum(logits, 0) - logits * target + np.log1p(power), pull
+
+
+# -- normalization
+
+
+def _affine(function, x, parameters, axes, epsilon):
+    """Run a normalization of the last axis on rows of at least float32, with flat parameters."""
+    if tuple(axes) != (x.ndim - 1,) or any(p is not None and p.size != x.shape[-1] for p in parameters):
+        return NotImplemented
+    dtype, shape = x.dtype, x.shape
+    wide = np.float32 if dtype.itemsize == 2 else dtype
+    parameters = [None if p is None else p.reshape(-1).astype(wide, copy=False) for p in parameters]
+    y = function(x.reshape(-1, shape[-1]).astype(wide, copy=False), *parameters, epsilon)
+    return y if y is NotImplemented else y.reshape(shape).astype(dtype, copy=False)
+
+
+def _row_means(a, b=None):
+    """The mean of each row of ``a``, or of ``a * b``, as a column."""
+    width = a.shape[1]
+    total = a @ _ones(width, a.dtype) if b is None else np.einsum("ij,ij->i", a, b)
+    total *= a.dtype.type(1 / width)
+    return total[:, None]
+
+
+def _scaled(x, scale, offset):
+    y = x if scale is None else x * scale
+    return y if offset is None else y + offset
+
+
+def _affine_gradients(g, x, traced):
+    """The gradients of scale (bit 1 of ``traced``) and offset (bit 2)."""
+    return (
+        np.einsum("ij,ij->j", g, x) if traced & 2 else None,
+        _column_sum(g) if traced & 4 else None,
+    )
+
+
+@differentiable(once=True)
+def _layer_norm(traced, x, gamma, beta, epsilon):
+    x = x - _row_means(x)
+    inverse = 1 / np.sqrt(_row_means(x, x) + x.dtype.type(epsilon))
+    x *= inverse
+
+    def pull(g):
+        d_gamma, d_beta = _affine_gradients(g, x, traced)
+        g = g if gamma is None else g * gamma
+        dx = g - _row_means(g)
+        dx -= x * _row_means(g, x)
+        dx *= inverse
+        return dx, d_gamma, d_beta, None
+
+    return _scaled(x, gamma, beta), pull
+
+
+def layer_norm(x, gamma, beta, axes, epsilon):
+    return _affine(_layer_norm, x, [gamma, beta], axes, epsilon)
+
+
+@differentiable(once=True)
+def _rms_norm(traced, x, scale, epsilon):
+    inverse = 1 / np.sqrt(_row_means(x, x) + x.dtype.type(epsilon))
+    x = x * inverse
+
+    def pull(g):
+        d_scale = _affine_gradients(g, x, traced)[0]
+        g = g if scale is None else g * scale
+        dx = g - x * _row_means(g, x)
+        dx *= inverse
+        return dx, d_scale, None
+
+    return _scaled(x, scale, None), pull
+
+
+def rms_norm(x, scale, axes, epsilon):
+    return _affine(_rms_norm, x, [scale], axes, epsilon)
+
+
+@differentiable(once=True)
+def _moments(traced, x, axes):
+    count = x.dtype.type(1 / max(np.prod([x.shape[a] for a in axes]), 1))
+    mean = np.add.reduce(x, axes, keepdims=True) * count
+    centered = x - mean
+    variance = np.add.reduce(np.square(centered, out=centered), axes, keepdims=True) * count
+
+    def pull(g):
+        g_mean, g_variance = g
+        if g_variance is None:
+            return np.broadcast_to(g_mean * count, x.shape), None
+        dx = x - mean
+        dx *= g_variance * (2 * count)
+        if g_mean is not None:
+            dx += g_mean * count
+        return dx, None
+
+    return (mean, variance), pull
+
+
+def moments(x, axes, keepdims=False, synchronized=False):
+    if synchronized or not is_floating(x) or x.dtype.itemsize == 2 or x.dtype.kind == "c" or axes is None:
+        return NotImplemented
+    axes = tuple(a % x.ndim for a in (axes if isinstance(axes, (list, tuple)) else (axes,)))
+    found = _moments(x, axes)
+    if found is NotImplemented or keepdims:
+        return found
+    return tuple(part.reshape([n for i, n in enumerate(x.shape) if i not in axes]) for part in found)
+
+
+@differentiable(once=True)
+def _batch_norm(traced, x, mean, variance, offset, scale, epsilon):
+    """Along the last axis, for rows."""
+    inverse = 1 / np.sqrt(variance + x.dtype.type(epsilon))
+    factor = inverse if scale is None else inverse * scale
+    y = x * factor
+    y += -mean * factor if offset is None else offset - mean * factor
+
+    def pull(g):
+        d_offset = _column_sum(g)
+        d_factor = 0
+        if traced & 0b010100:  # scale or variance
+            for i in range(0, len(x), 4096):
+                d_factor = d_factor + np.einsum("ij,ij->j", g[i : i + 4096], x[i : i + 4096] - mean)
+        d_variance = d_factor * factor * inverse * inverse * x.dtype.type(-0.5) if traced & 0b000100 else None
+        return (
+            g * factor if traced & 1 else None,
+            -factor * d_offset if traced & 0b000010 else None,
+            d_variance,
+            d_offset if traced & 0b001000 else None,
+            d_factor * inverse if traced & 0b010000 else None,
+            None,
+        )
+
+    return y, pull
+
+
+def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=0.001):
+    if axis not in (-1, x.ndim - 1) or x.dtype.itemsize == 2 or mean.ndim != 1:
+        return NotImplemented
+    y = _batch_norm(x.reshape(-1, x.shape[-1]), mean, variance, offset, scale, epsilon)
+    return y if y is NotImplemented else y.reshape(x.shape)
+
+
+# -- attention, dropout
+
+
+@differentiable(once=True)
+def _attend(traced, q, k, v, bias, hidden, scale, soft_cap):
+    """For tensors (batch, heads, positions, features); ``hidden`` says which logits do not count."""
+    scale = q.dtype.type(scale)
+    weights = np.matmul(q, np.swapaxes(k, -1, -2))
+    weights *= scale
+    bend = None
+    if soft_cap is not None:
+        weights /= soft_cap
+        np.tanh(weights, out=weights)
+        bend = 1 - weights * weights
+        weights *= soft_cap
+    if bias is not None:
+        weights += bias
+    if hidden is not None:
+        np.copyto(weights, np.finfo(weights.dtype).min, where=hidden)
+    weights -= np.maximum.reduce(weights, -1, keepdims=True)
+    np.exp(weights, out=weights)
+    weights /= np.add.reduce(weights, -1, keepdims=True)
+
+    def pull(g):
+        dv = np.matmul(np.swapaxes(weights, -1, -2), g) if traced & 4 else None
+        d = np.matmul(g, np.swapaxes(v, -1, -2))
+        d -= np.einsum("...ij,...ij->...i", d, weights)[..., None]
+        d *= weights
+        if hidden is not None:
+            np.copyto(d, 0, where=hidden)
+        d_bias = np.array(d) if traced & 8 else None
+        if bend is not None:
+            d *= bend
+        d *= scale
+        dq = np.matmul(d, k) if traced & 1 else None
+        dk = np.matmul(np.swapaxes(d, -1, -2), q) if traced & 2 else None
+        return dq, dk, dv, d_bias, None, None, None
+
+    return np.matmul(weights, v), pull
+
+
+def attention(query, key, value, bias, mask, scale, is_causal, soft_cap, flash):
+    if flash or query.dtype.itemsize == 2 or query.dtype.kind == "c" or query.shape[2] != key.shape[2]:
+        return NotImplemented
+    q, k, v = (np.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+    hidden = None if mask is None else ~strip(mask).astype(bool)
+    if is_causal:
+        future = np.arange(q.shape[2])[:, None] < np.arange(k.shape[2])
+        hidden = future if hidden is None else hidden | future
+    y = _attend(q, k, v, bias, hidden, scale, soft_cap)
+    return y if y is NotImplemented else y.transpose((0, 2, 1, 3))
+
+
+def random_dropout(x, rate, noise_shape, seed):
+    shape = x.shape
+    if noise_shape is not None:
+        shape = tuple([n if own is None else own for n, own in zip(shape, noise_shape, strict=True)])
+    size = int(np.prod(shape))
+    bits = _generator(seed).bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
+    keep = (bits >= np.uint16(round(rate * 65536))).astype(x.dtype)
+    keep *= x.dtype.type(1 / (1 - rate))
+    return record(np.multiply, x, keep.reshape(shape)) if type(x) is Traced else x * keep.reshape(shape)
+
+
+def call_with_gradient(function, args):
+    """``custom_gradient``: what ``function`` computes is seen by outer tapes alone, and ``gradient`` in its place."""
+    return _custom(function, *args)
+
+
+@differentiable
+def _custom(traced, function, *args):
+    result, gradient = function(*args)
+
+    def pull(g):
+        found = gradient(g)
+        return None, *(found if isinstance(found, (tuple, list)) else (found,))
+
+    return result, pull

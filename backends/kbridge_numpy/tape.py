@@ -1,0 +1,471 @@
+"""The tape: it records what is done to traced values, and runs the record backwards.
+
+A ``Traced`` is a box around an array. It takes part in NumPy's protocols, so
+``np.sin(box)``, ``box @ w`` and ``box[0]`` record themselves. The rules of
+``gradients.py`` are plain NumPy; where a tape runs backwards while an outer
+one listens, the rules meet boxes of the outer tape and are recorded in their
+turn: gradients of gradients need no further code.
+
+Values that carry no gradient (integers, booleans, comparisons) are never
+boxed. Where an array is asked for (``np.asarray(box)``, ``float(box)``), a box
+gives its plain value, without a gradient.
+"""
+
+import operator
+import threading
+from functools import wraps
+
+import numpy as np
+
+from kbridge.backend.op import OPS
+
+_running = threading.local()  # how many tapes listen in this thread
+
+
+def depth():
+    return getattr(_running, "depth", 0)
+
+
+class Tape:
+    """The record of one differentiation. Entries stand in the order in which they were made.
+
+    An entry is None (a watched value, or a further output of the entry before), or a tuple: of a rule's
+    ``(links, y, args, kwargs)`` with ``links`` of (rule, index, shape), or of ``(pullback, parents, count)``.
+    """
+
+    __slots__ = ("entries", "level", "leaves")
+
+    def __enter__(self):
+        self.entries = []
+        self.level = _running.depth = depth() + 1
+        return self
+
+    def __exit__(self, *error):
+        _running.depth = self.level - 1
+        self.level = -1  # boxes that outlive the tape count as constants
+        self.entries = None
+
+    def watch(self, value):
+        """A box in which ``value`` is differentiated with respect to."""
+        self.entries.append(None)
+        self.leaves = len(self.entries)
+        return Traced(value, self, self.leaves - 1)
+
+    def push(self, y, pullback, parents):
+        """Box the result ``y`` (or each floating item of a tuple) of a function with its own pullback."""
+        entries = self.entries
+        index = len(entries)
+        if type(y) is not tuple:
+            entries.append((pullback, parents, 0))
+            return Traced(y, self, index)
+        entries.extend([None] * len(y))
+        entries[index] = (pullback, parents, len(y))
+        return tuple(Traced(item, self, index + i) if is_floating(item) else item for i, item in enumerate(y))
+
+    def gradients(self, result):
+        """The gradients of the sum of ``result`` with respect to each watched value, None where there is none."""
+        if type(result) is not Traced or result.tape is not self:
+            return [None] * self.leaves
+        entries = self.entries
+        last = result.index
+        grads = [None] * (last + 1) + [None] * self.leaves
+        grads[last] = np.ones_like(strip(result))
+        owned = set()  # the sums made here, which may grow in place
+        for i in range(last, self.leaves - 1, -1):
+            entry = entries[i]
+            if entry is None:
+                continue
+            g = grads[i]
+            grads[i] = entries[i] = None
+            if type(entry[0]) is tuple:
+                if g is None:
+                    continue
+                links, y, args, kwargs = entry
+                for rule, parent, shape in links:
+                    piece = rule(g, y, *args, **kwargs)
+                    if piece.shape != shape:
+                        piece = fit(piece, shape)
+                    total = grads[parent]
+                    if total is None and type(piece) is not Piece:
+                        grads[parent] = piece
+                    else:
+                        _accumulate(grads, parent, total, piece, owned)
+                continue
+            pullback, parents, count = entry
+            if count:
+                g = (g, *grads[i + 1 : i + count])
+                if all(part is None for part in g):
+                    continue
+                grads[i + 1 : i + count] = [None] * (count - 1)
+            elif g is None:
+                continue
+            pieces = pullback(g)
+            for position, parent, shape in parents:
+                piece = pieces[position]
+                if piece is not None:
+                    if piece.shape != shape:
+                        piece = fit(piece, shape)
+                    _accumulate(grads, parent, grads[parent], piece, owned)
+        return grads[: self.leaves]
+
+
+def _accumulate(grads, parent, total, piece, owned):
+    """Add ``piece`` to the ``total`` of an entry; in place only where the array was made here."""
+    if type(piece) is Piece:
+        if total is None:
+            total = np.zeros(piece.shape, piece.g.dtype)
+        elif type(total) is Traced or type(piece.g) is Traced:
+            total = total + put(piece.g, piece.shape, piece.key)
+            piece = None
+        elif parent not in owned:
+            total = total.copy()
+        if piece is not None:
+            add_at(total, piece.key, piece.g)
+        owned.add(parent)
+    elif total is None:
+        total = piece
+    elif parent in owned and type(total) is np.ndarray and type(piece) is np.ndarray and total.dtype == piece.dtype:
+        total += piece
+    else:
+        total = total + piece
+        owned.add(parent)
+    grads[parent] = total
+
+
+class Piece:
+    """The gradient of an indexing: zeros of ``shape`` but for ``g`` at ``key``."""
+
+    __slots__ = ("g", "shape", "key")
+
+    def __init__(self, g, shape, key):
+        self.g = g
+        self.shape = shape
+        self.key = key
+
+
+def _repeats(key):
+    """Whether an index may name one place twice."""
+    parts = key if type(key) is tuple else (key,)
+    return any(isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype != bool for part in parts)
+
+
+def add_at(total, key, g):
+    """Add ``g`` to ``total`` at ``key``, in place."""
+    if _repeats(key):
+        np.add.at(total, key, g)
+    else:
+        total[key] += g
+    return total
+
+
+def put(g, shape, key):
+    """Zeros of ``shape`` with ``g`` added at ``key``."""
+    if type(g) is Traced:
+        return record(put, g, shape, key)
+    return add_at(np.zeros(shape, g.dtype), key, g)
+
+
+def fit(g, shape):
+    """``g`` summed over the axes along which ``shape`` was broadcast; or broadcast to ``shape``."""
+    have = g.shape
+    extra = len(have) - len(shape)
+    axes = (*range(extra), *(i + extra for i, dim in enumerate(shape) if dim == 1 and i + extra >= 0))
+    axes = tuple(i for i in axes if i < extra or have[i] != 1)
+    if axes:
+        g = np.sum(g, axes, keepdims=True)
+    if extra > 0:
+        g = g.reshape(g.shape[extra:])
+    return g if g.shape == shape else np.broadcast_to(g, shape)
+
+
+class _Plans(dict):
+    """For one function: which arguments are traced (as bits) -> what to do and what to keep."""
+
+    def __init__(self, rules):
+        super().__init__()
+        self.rules = rules
+
+    def __missing__(self, traced):
+        links = tuple((rule, i) for i, rule in enumerate(self.rules) if rule is not None and traced >> i & 1)
+        names = [rule.__code__.co_varnames[1 : rule.__code__.co_argcount] for rule, _ in links]
+        keep_y = any(not n[0].startswith("_") for n in names)
+        # whatever stands beyond the named parameters (*args) is kept
+        drop = tuple(
+            i for i in range(max(map(len, names), default=1) - 1) if all(n[i + 1 :][:1] and n[i + 1][0] == "_" for n in names)
+        )
+        self[traced] = plan = (links, drop, keep_y)
+        return plan
+
+
+class _Rules(dict):
+    def __missing__(self, function):
+        name = getattr(function, "__name__", function)
+        raise TypeError(
+            f"No gradient is known for {getattr(function, '__module__', '')}.{name}, which met a value that is being "
+            f"differentiated. Write it with kbridge.ops, give it kbridge.ops.custom_gradient, or pass "
+            f"kbridge.ops.stop_gradient(x) if its gradient is not wanted."
+        )
+
+
+RULES = _Rules()  # function -> its plans
+
+
+def rule(function, *rules):
+    """Say how to differentiate ``function``: a rule for each positional argument, None where it has no gradient.
+
+    A rule takes ``(g, y, *args, **kwargs)``: the gradient of the result, the result, and what the function
+    was called with, and gives the gradient of its argument. Where the result is larger than the argument by
+    broadcasting, or the other way round, the tape sums or repeats. Of a parameter whose name begins with an
+    underscore only the shape is kept and passed (nothing in the place of y), so that its array can be freed.
+    """
+    RULES[function] = _Plans(rules)
+
+
+def record(function, *args, **kwargs):
+    """``function(*args, **kwargs)``, where some positional argument is traced."""
+    tape = None
+    traced = 0
+    for i, a in enumerate(args):
+        if type(a) is Traced:
+            if tape is None or a.tape.level > tape.level:
+                tape = a.tape
+                traced = 1 << i
+            elif a.tape is tape:
+                traced |= 1 << i
+    raw = [a.value if type(a) is Traced and a.tape is tape else a for a in args]
+    y = function(*raw, **kwargs)
+    entries = tape.entries
+    if entries is None:
+        return y
+    links, drop, keep_y = RULES[function][traced]
+    if not links:
+        return y
+    links = tuple([(rule, args[i].index, raw[i].shape) for rule, i in links])
+    for i in drop:
+        if i < len(raw):
+            raw[i] = getattr(raw[i], "shape", ())
+    if isinstance(y, tuple):
+
+        def pull(g):
+            g = [np.zeros_like(strip(item)) if part is None else part for item, part in zip(y, g)]
+            return [rule(g, y, *raw, **kwargs) for rule, _, _ in links]
+
+        return tape.push(tuple(y), pull, [(n, index, shape) for n, (_, index, shape) in enumerate(links)])
+    entries.append((links, y if keep_y else None, raw, kwargs))
+    return Traced(y, tape, len(entries) - 1)
+
+
+def differentiable(forward=None, *, once=False):
+    """A function that brings its own pullback: ``forward(traced, *args, **kwargs)`` -> result, pullback.
+
+    ``traced`` has bit i set where argument i is traced; it is 0 where no pullback is needed.
+    ``pullback(g)`` returns a gradient for each argument, or None; with a tuple as result ``g`` is one, with
+    None where nothing depends on the item. ``once`` says that the pullback cannot be differentiated itself:
+    within nested tapes the function then returns NotImplemented, and the op's portable body takes its place.
+    """
+    if forward is None:
+        return lambda function: differentiable(function, once=once)
+
+    @wraps(forward)
+    def call(*args, **kwargs):
+        tape = None
+        for a in args:
+            if type(a) is Traced and (tape is None or a.tape.level > tape.level):
+                tape = a.tape
+        if tape is None:
+            return forward(0, *args, **kwargs)[0]
+        if once and tape.level > 1:
+            return NotImplemented
+        traced = 0
+        raw = list(args)
+        parents = []
+        for i, a in enumerate(args):
+            if type(a) is Traced and a.tape is tape:
+                raw[i] = value = a.value
+                traced |= 1 << i
+                parents.append((i, a.index, value.shape))
+        if tape.entries is None:
+            return call(*raw, **kwargs)
+        y, pullback = forward(traced, *raw, **kwargs)
+        return tape.push(y, pullback, parents)
+
+    return call
+
+
+def strip(x):
+    """The plain array in ``x``."""
+    while type(x) is Traced:
+        x = x.value
+    return x
+
+
+def is_floating(x):
+    """Whether ``x`` can carry a gradient."""
+    dtype = getattr(x, "dtype", None)
+    return dtype is not None and (dtype.kind in "fc" or dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
+
+
+# Functions that NumPy hands over with their arguments as users give them -> what to call instead.
+HANDLERS = {}
+# Functions without a gradient: they get plain arrays.
+PLAIN = set()
+
+
+class Traced:
+    """An array that is being differentiated. It behaves like one, but cannot be changed in place."""
+
+    __slots__ = ("value", "tape", "index")
+
+    def __init__(self, value, tape, index):
+        self.value = value
+        self.tape = tape
+        self.index = index
+
+    shape = property(operator.attrgetter("value.shape"))
+    dtype = property(operator.attrgetter("value.dtype"))
+    ndim = property(operator.attrgetter("value.ndim"))
+    size = property(operator.attrgetter("value.size"))
+    itemsize = property(operator.attrgetter("value.itemsize"))
+    nbytes = property(operator.attrgetter("value.nbytes"))
+    T = property(lambda self: record(np.transpose, self))
+    mT = property(lambda self: record(np.swapaxes, self, -1, -2))
+    real = property(lambda self: record(np.real, self))
+    imag = property(lambda self: record(np.imag, self))
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(strip(self), dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        if out is not None:
+            raise TypeError(
+                "An array cannot take in a value that is being differentiated: in place (`a += x`, out=a) its "
+                "gradient would be lost. Write a = a + x, which makes a new one."
+            )
+        if method == "reduce":
+            reducer = _REDUCERS.get(ufunc)
+            if reducer is not None:
+                return reducer(inputs[0], inputs[1] if len(inputs) > 1 else kwargs.pop("axis", 0), **kwargs)
+        elif method == "__call__":
+            if ufunc in PLAIN:
+                return ufunc(*map(strip, inputs), **kwargs)
+            return record(ufunc, *inputs, **kwargs)
+        raise TypeError(f"No gradient is known for np.{ufunc.__name__}.{method}. Write it with kbridge.ops.")
+
+    def __array_function__(self, function, types, args, kwargs):
+        handler = HANDLERS.get(function)
+        if handler is not None:
+            return handler(*args, **kwargs)
+        if function in PLAIN:
+            return function(*_strip_all(args), **{name: _strip_all(value) for name, value in kwargs.items()})
+        if function not in RULES and function.__name__ in OPS:
+            return OPS[function.__name__](*args, **kwargs)  # the op of the same name
+        RULES[function]  # or the error that says what to do
+        return record(function, *args, **kwargs)
+
+    def __setitem__(self, key, value):
+        raise TypeError(
+            "A value that is being differentiated cannot be changed in place. "
+            "Write ops.slice_update, ops.scatter_update or ops.where, which make a new one."
+        )
+
+    def __getitem__(self, key):
+        return record(operator.getitem, self, key)
+
+    def __len__(self):
+        return len(self.value)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self):
+        return bool(self.value)
+
+    def __float__(self):
+        return float(self.value)
+
+    def __int__(self):
+        return int(self.value)
+
+    def __complex__(self):
+        return complex(self.value)
+
+    def __hash__(self):
+        return id(self)
+
+    def __format__(self, spec):
+        return format(strip(self), spec)
+
+    def __repr__(self):
+        return f"Traced({strip(self)!r})"
+
+    def item(self, *args):
+        return strip(self).item(*args)
+
+    def tolist(self):
+        return strip(self).tolist()
+
+    def astype(self, dtype, **kwargs):
+        return HANDLERS[np.astype](self, dtype)
+
+    def reshape(self, *shape, **kwargs):
+        return record(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
+
+    def transpose(self, *axes):
+        axes = axes[0] if len(axes) == 1 else axes or None
+        return record(np.transpose, self, axes)
+
+    def dot(self, other):
+        return np.dot(self, other)
+
+    def flatten(self, order="C"):
+        return record(np.reshape, self, -1, order=order)
+
+
+_REDUCERS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
+_REDUCERS |= {np.logical_and: np.all, np.logical_or: np.any}
+
+
+def _strip_all(tree):
+    if type(tree) in (tuple, list):
+        return type(tree)(map(_strip_all, tree))
+    return strip(tree)
+
+
+def _operators():
+    def binary(ufunc):
+        def method(self, other):
+            if type(other) not in _KNOWN and getattr(type(other), "__array_ufunc__", None) is None:
+                if hasattr(type(other), "shape"):  # a Variable or a symbol: it knows better
+                    return NotImplemented
+                other = np.asarray(other)
+            return ufunc(*map(strip, (self, other))) if ufunc in PLAIN else record(ufunc, self, other)
+
+        def reflected(self, other):
+            return record(ufunc, np.asarray(other) if type(other) not in _KNOWN else other, self)
+
+        return method, reflected
+
+    def method_of(function):
+        return lambda self, *args, **kwargs: function(self, *args, **kwargs)
+
+    names = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "pow": np.power}
+    names |= {"floordiv": np.floor_divide, "mod": np.remainder, "matmul": np.matmul}
+    for name, ufunc in names.items():
+        forward, reflected = binary(ufunc)
+        setattr(Traced, f"__{name}__", forward)
+        setattr(Traced, f"__r{name}__", reflected)
+    for name in ("less", "less_equal", "equal", "not_equal", "greater", "greater_equal"):
+        short = {"less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne", "greater": "gt"}.get(name, "ge")
+        setattr(Traced, f"__{short}__", binary(getattr(np, name))[0])
+    Traced.__neg__ = lambda self: record(np.negative, self)
+    Traced.__abs__ = lambda self: record(np.absolute, self)
+    Traced.__pos__ = lambda self: self
+    Traced.__round__ = lambda self, digits=0: np.round(self, digits)
+    methods = "sum mean prod max min var std cumsum cumprod squeeze swapaxes repeat take clip round any all argmax argmin "
+    methods += "argsort ravel conj conjugate trace diagonal copy sort nonzero"
+    for name in methods.split():
+        setattr(Traced, name, method_of(getattr(np, name)))
+
+
+_KNOWN = frozenset((Traced, np.ndarray, float, int, bool, complex, np.float32, np.float64, np.float16))
+_operators()

@@ -1,0 +1,5 @@
+"""The TensorFlow engine."""
+
+from kbridge_tensorflow.backend import TensorFlowBackend
+
+engine = TensorFlowBackend()

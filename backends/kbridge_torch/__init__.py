@@ -1,0 +1,5 @@
+"""The PyTorch engine."""
+
+from kbridge_torch.engine import TorchBackend
+
+engine = TorchBackend()

@@ -1,0 +1,154 @@
+"""``Callback`` and the list that calls them."""
+
+from kbridge.callbacks import hooks
+
+
+class Callback:
+    """Something that is told of the course of training, and may change it.
+
+    Define any of the ``on_*`` methods. ``self.model`` is the model, ``self.params`` a dict with
+    "verbose", "epochs" and "steps". ``logs`` holds the values so far, by name.
+    """
+
+    # True for callbacks that change nothing: they may be told of several batches or epochs afterwards.
+    watches_only = False
+
+    def __init__(self):
+        self.params = None
+        self._model = None
+
+    @property
+    def model(self):
+        return getattr(self, "_model", None)
+
+    def set_params(self, params):
+        self.params = params
+
+    def set_model(self, model):
+        self._model = model
+
+    def on_batch_begin(self, batch, logs=None):
+        """Before a training batch (the older name of ``on_train_batch_begin``)."""
+
+    def on_batch_end(self, batch, logs=None):
+        """After a training batch (the older name of ``on_train_batch_end``)."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Before an epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """After an epoch, and its evaluation."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Before a training batch."""
+        self.on_batch_begin(batch, logs=logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """After a training batch."""
+        self.on_batch_end(batch, logs=logs)
+
+    def on_test_batch_begin(self, batch, logs=None):
+        """Before a batch of evaluation."""
+
+    def on_test_batch_end(self, batch, logs=None):
+        """After a batch of evaluation."""
+
+    def on_predict_batch_begin(self, batch, logs=None):
+        """Before a batch of prediction."""
+
+    def on_predict_batch_end(self, batch, logs=None):
+        """After a batch of prediction."""
+
+    def on_train_begin(self, logs=None):
+        """Before training."""
+
+    def on_train_end(self, logs=None):
+        """After training."""
+
+    def on_test_begin(self, logs=None):
+        """Before evaluation."""
+
+    def on_test_end(self, logs=None):
+        """After evaluation."""
+
+    def on_predict_begin(self, logs=None):
+        """Before prediction."""
+
+    def on_predict_end(self, logs=None):
+        """After prediction."""
+
+    def defines(self, *names):
+        """Whether any of these methods is its own."""
+        return any(
+            getattr(type(self), name, None) is not getattr(Callback, name) or name in self.__dict__ for name in names
+        )
+
+
+class CallbackList(Callback):
+    """Several callbacks as one."""
+
+    def __init__(self, callbacks=None, add_history=False, add_progbar=False, model=None, **params):
+        super().__init__()
+        found = list(hooks.flattened(callbacks))
+        for callback in found:
+            if not hasattr(callback, "on_epoch_end") and not isinstance(callback, Callback):
+                raise TypeError(f"callbacks must be Callbacks. Received: {callback!r} (of type {type(callback).__name__}).")
+        from kbridge.callbacks.history import History
+        from kbridge.callbacks.progress import ProgbarLogger
+
+        self.history = next((c for c in found if isinstance(c, History)), None)
+        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in found):
+            found.append(ProgbarLogger())
+        if add_history and self.history is None:
+            self.history = History()
+            found.append(self.history)
+        self.callbacks = found
+        self.act_on_batches = any(
+            not c.watches_only
+            and c.defines("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+            for c in found
+        )
+        self.act_on_epochs = any(not c.watches_only and c.defines("on_epoch_begin", "on_epoch_end") for c in found)
+        self.watch_batches = any(c.watches_only and c.defines("on_train_batch_end") for c in found)
+        if model is not None:
+            self.set_model(model)
+        self.set_params(params)
+
+    def set_model(self, model):
+        super().set_model(model)
+        if self.history is not None:
+            model.history = self.history
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def set_params(self, params):
+        super().set_params(params)
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_steps(self, steps):
+        """Say how many steps an epoch has, once that is known."""
+        self.params["steps"] = steps
+
+    def append(self, callback):
+        self.callbacks.append(callback)
+
+    def __iter__(self):
+        return iter(self.callbacks)
+
+    def for_evaluation(self):
+        """The same callbacks, for the evaluation inside ``fit``."""
+        return [c for c in self.callbacks if c.defines(*hooks.TEST)]
+
+
+def _told(name):
+    def tell(self, *args, **kwargs):
+        for callback in self.callbacks:
+            getattr(callback, name)(*args, **kwargs)
+
+    tell.__name__ = name
+    return tell
+
+
+for _name in hooks.ALL:
+    setattr(CallbackList, _name, _told(_name))

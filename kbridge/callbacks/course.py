@@ -1,0 +1,222 @@
+"""Callbacks that change the course of training: stop it, or set the learning rate."""
+
+import math
+import warnings
+
+import numpy as np
+
+from kbridge.callbacks.callback import Callback
+
+
+class _Monitor(Callback):
+    """Follows one value of the logs and knows which of two is better."""
+
+    def __init__(self, monitor, mode, min_delta):
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max'. Received: mode={mode!r}.")
+        self.monitor = monitor
+        self.mode = mode
+        self.min_delta = abs(min_delta)
+
+    def _value(self, logs):
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            warnings.warn(
+                f"{type(self).__name__} follows {self.monitor!r}, which the logs lack. They hold: "
+                f"{', '.join(logs or {})}.",
+                stacklevel=3,
+            )
+        return value
+
+    def _better(self, value, best):
+        if best is None:
+            return True
+        return value > best + self.min_delta if self._upwards() else value < best - self.min_delta
+
+    def _upwards(self):
+        """Whether more is better: what the metric itself says, or its name."""
+        if self.mode != "auto":
+            return self.mode == "max"
+        name = self.monitor.removeprefix("val_")
+        for metric in getattr(self.model, "metrics", ()):
+            direction = getattr(metric, "_direction", None)
+            if metric.name == name and direction is not None:
+                return direction == "up"
+        name = name.lower()
+        return "acc" in name or name.endswith(("auc", "precision", "recall", "f1_score", "iou", "r2_score"))
+
+
+class EarlyStopping(_Monitor):
+    """Stops training when a value has not improved for some epochs.
+
+    Args:
+        monitor: the name of the value.
+        min_delta: how much counts as an improvement.
+        patience: how many epochs without one are waited for.
+        verbose: whether stopping is told.
+        mode: "min", "max", or "auto", which goes by the name.
+        baseline: a value that must be bettered.
+        restore_best_weights: whether the model gets back the weights of its best epoch.
+        start_from_epoch: the epoch to begin watching with.
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        min_delta=0,
+        patience=0,
+        verbose=0,
+        mode="auto",
+        baseline=None,
+        restore_best_weights=False,
+        start_from_epoch=0,
+    ):
+        super().__init__(monitor, mode, min_delta)
+        self.patience = patience
+        self.verbose = verbose
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best = None
+        self.best_weights = None
+        self.best_epoch = 0
+
+    def on_train_begin(self, logs=None):
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self.best_weights = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = self._value(logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self._better(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self._better(value, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        if self.stopped_epoch and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                print(f"The weights of epoch {self.best_epoch + 1}, the best, are restored.")
+            self.model.set_weights(self.best_weights)
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate at the beginning of each epoch to ``schedule(epoch)`` or ``schedule(epoch, rate)``."""
+
+    def __init__(self, schedule, verbose=0):
+        super().__init__()
+        self.schedule = schedule
+        self.verbose = verbose
+
+    def on_epoch_begin(self, epoch, logs=None):
+        optimizer = self.model.optimizer
+        try:
+            rate = self.schedule(epoch, float(np.asarray(optimizer.learning_rate)))
+        except TypeError:  # a schedule of one argument
+            rate = self.schedule(epoch)
+        if not isinstance(rate, (int, float, np.floating)):
+            raise ValueError(
+                f"LearningRateScheduler: schedule must return a float. It returned {rate!r} for epoch {epoch}."
+            )
+        optimizer.learning_rate = float(rate)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: the learning rate is set to {rate}.")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Lowers the learning rate when a value has not improved for some epochs.
+
+    Args:
+        monitor: the name of the value.
+        factor: what the rate is multiplied by.
+        patience: how many epochs without an improvement are waited for.
+        verbose: whether it is told.
+        mode: "min", "max" or "auto".
+        min_delta: how much counts as an improvement.
+        cooldown: how many epochs pass after a change before watching goes on.
+        min_lr: the lowest rate.
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        factor=0.1,
+        patience=10,
+        verbose=0,
+        mode="auto",
+        min_delta=1e-4,
+        cooldown=0,
+        min_lr=0.0,
+        **kwargs,
+    ):
+        if "epsilon" in kwargs:  # the older name of min_delta
+            min_delta = kwargs.pop("epsilon")
+        if kwargs:
+            raise TypeError(f"ReduceLROnPlateau does not know the argument(s) {sorted(kwargs)}.")
+        super().__init__(monitor, mode, min_delta)
+        if factor >= 1:
+            raise ValueError(f"ReduceLROnPlateau: factor must be less than 1. Received: factor={factor}.")
+        self.factor = factor
+        self.patience = patience
+        self.verbose = verbose
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self.wait = self.cooldown_counter = 0
+        self.best = None
+
+    def on_train_begin(self, logs=None):
+        self.wait = self.cooldown_counter = 0
+        self.best = None
+
+    def in_cooldown(self):
+        return self.cooldown_counter > 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        if logs is not None:
+            logs["learning_rate"] = rate
+        value = self._value(logs)
+        if value is None:
+            return
+        if self.in_cooldown():
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self._better(value, self.best):
+            self.best, self.wait = value, 0
+        elif not self.in_cooldown():
+            self.wait += 1
+            if self.wait >= self.patience and rate > self.min_lr:
+                lowered = max(rate * self.factor, self.min_lr)
+                self.model.optimizer.learning_rate = lowered
+                if self.verbose:
+                    print(f"\nEpoch {epoch + 1}: the learning rate is reduced to {lowered}.")
+                self.cooldown_counter, self.wait = self.cooldown, 0
+
+
+class TerminateOnNaN(Callback):
+    """Stops training when the loss is no number any more."""
+
+    def on_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            print(f"Batch {batch}: the loss is {loss}, so training stops.")
+            self.model.stop_training = True

@@ -1,0 +1,21 @@
+from kbridge.callbacks.callback import Callback
+
+
+class History(Callback):
+    """Keeps the logs of each epoch: ``history`` is a dict of lists, ``epoch`` the list of their numbers."""
+
+    watches_only = True
+
+    def __init__(self):
+        super().__init__()
+        self.history = {}
+        self.epoch = []
+
+    def on_train_begin(self, logs=None):
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)

@@ -1,0 +1,44 @@
+"""The command line: ``kbridge demo | config | doctor``."""
+
+import argparse
+import importlib
+import sys
+
+# name -> (module, what it does); a module has configure(parser) and run(arguments) -> exit status
+COMMANDS = {
+    "demo": ("kbridge.cli.demo", "train a small model on real data, on every installed engine"),
+    "config": ("kbridge.cli.config", "show, explain or change the configuration"),
+    "doctor": ("kbridge.cli.doctor", "say what is installed, what would be used and why, and what to install"),
+}
+
+
+def main(argv=None):
+    """Run a command; returns its exit status."""
+    from kbridge import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="kbridge", description="Keras on NumPy, PyTorch, JAX and TensorFlow: one model, any engine."
+    )
+    parser.add_argument("--version", action="version", version=f"kbridge {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    modules = {}
+    argv = sys.argv[1:] if argv is None else list(argv)
+    for name, (module, text) in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name in argv:  # the others need not be imported
+            modules[name] = importlib.import_module(module)
+            modules[name].configure(sub)
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return modules[arguments.command].run(arguments) or 0
+    except (ValueError, ImportError, OSError) as error:
+        print(f"kbridge {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0

@@ -1,0 +1,42 @@
+"""What a layer holds: found by looking at its attributes when asked, so there is nothing to keep in step."""
+
+from kbridge.backend.variable import Variable
+
+# Attributes that are bookkeeping: what they refer to does not belong to the layer.
+_NOT_HELD = frozenset(("_nodes", "_constructed_with", "_losses", "_plan", "_variables", "_build_shapes"))
+
+
+def held(holder, kind):
+    """The instances of ``kind`` in the attributes of ``holder``, in lists, tuples and dicts too, each once."""
+    found = {}
+    for name, value in holder.__dict__.items():
+        if name not in _NOT_HELD:
+            _search(value, kind, found)
+    return list(found.values())
+
+
+def _search(value, kind, found):
+    if isinstance(value, kind):
+        found[id(value)] = value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if isinstance(item, (str, bytes, int, float)):
+                break  # a list of plain data
+            _search(item, kind, found)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _search(item, kind, found)
+
+
+def stateful(layer):
+    """The seed generators and metrics that ``layer`` holds."""
+    from kbridge.metrics import Metric
+    from kbridge.random import SeedGenerator
+
+    return held(layer, (SeedGenerator, Metric))
+
+
+def variables_of(holder):
+    """The variables of a seed generator or a metric."""
+    variables = getattr(holder, "variables", None)
+    return variables if variables is not None else held(holder, Variable)

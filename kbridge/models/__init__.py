@@ -1,0 +1,12 @@
+"""Models: layers joined into one."""
+
+from kbridge import objects
+from kbridge.models.cloning import clone_model as clone_model
+from kbridge.models.cloning import model_from_config as model_from_config
+from kbridge.models.cloning import model_from_json as model_from_json
+from kbridge.models.functional import Functional as Functional
+from kbridge.models.model import Model as Model
+from kbridge.models.sequential import Sequential as Sequential
+
+objects.publish("keras.models", Model, Functional, Sequential)
+objects.publish("keras", Model, Functional, Sequential)

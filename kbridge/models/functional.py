@@ -1,0 +1,155 @@
+"""``Functional``: a Model that is a graph of symbols, and graphs as data."""
+
+from kbridge import objects
+from kbridge.backend.op import OPS
+from kbridge.backend.symbolic import is_symbol
+from kbridge.backend.tree import flatten, map_structure
+from kbridge.layers.input_layer import InputLayer
+from kbridge.layers.layer import ComputeMask, Layer
+from kbridge.models.model import Model
+
+
+class Functional(Model):
+    """What ``Model(inputs, outputs)`` makes."""
+
+    def get_config(self):
+        return {"name": self.name, "trainable": self.trainable, **graph_config(self._plan)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        inputs, outputs = graph_from_config(config, custom_objects)
+        model = cls(inputs, outputs, name=config.get("name")) if cls is not Functional else Model(
+            inputs, outputs, name=config.get("name")
+        )
+        if config.get("trainable") is False:
+            model.trainable = False
+        return model
+
+
+def graph_config(plan):
+    """The graph as data: its layers and ops, and which symbols each was called on."""
+    entries = {}  # id(operation of a layer) or id(node of an op) -> [name, operation, nodes]
+    count = {}
+    for node in plan.nodes:
+        if isinstance(node.operation, Layer):
+            entries.setdefault(id(node.operation), [node.operation.name, node.operation, []])[2].append(node)
+        elif isinstance(node.operation, ComputeMask):
+            continue  # masks follow from the layers
+        else:
+            name = node.operation.spec.name
+            count[name] = count.get(name, -1) + 1
+            entries[id(node)] = [f"{name}_{count[name]}" if count[name] else name, node.operation, [node]]
+    for entry in entries.values():
+        entry[2].sort(key=lambda n: _position(n, entry[1]))
+    where = {
+        id(symbol): [name, index, position]
+        for name, _, nodes in entries.values()
+        for index, node in enumerate(nodes)
+        for position, symbol in enumerate(flatten(node.outputs))
+    }
+
+    def write(leaf):
+        if is_symbol(leaf):
+            return {
+                "class_name": "__keras_tensor__",
+                "config": {"shape": list(leaf.shape), "dtype": leaf.dtype, "keras_history": where[id(leaf)]},
+            }
+        return objects.serialize_keras_object(leaf)
+
+    layers = []
+    for name, operation, nodes in entries.values():
+        calls = [
+            {"args": [map_structure(write, arg) for arg in node.args], "kwargs": map_structure(write, dict(node.kwargs))}
+            for node in nodes
+            if node.inputs
+        ]
+        if isinstance(operation, Layer):
+            described = objects.serialize_keras_object(operation)
+        else:
+            described = {"module": "kbridge.ops", "class_name": operation.spec.name, "config": {"name": name}}
+            described["registered_name"] = None
+        layers.append({**described, "name": name, "inbound_nodes": calls})
+    return {
+        "layers": layers,
+        "input_layers": map_structure(lambda s: where[id(s)], plan.inputs),
+        "output_layers": map_structure(lambda s: where[id(s)], plan.outputs),
+    }
+
+
+def _position(node, operation):
+    return next((i for i, other in enumerate(getattr(operation, "_nodes", ())) if other is node), 0)
+
+
+def graph_from_config(config, custom_objects=None):
+    """(inputs, outputs): symbols of a new graph made as ``graph_config`` wrote it."""
+    operations, calls = {}, {}
+    for described in config["layers"]:
+        name = described.get("name") or described["config"]["name"]
+        if described.get("module") == "kbridge.ops":
+            if described["class_name"] not in OPS:
+                raise ValueError(f"The graph has an op {described['class_name']!r} that is not known.")
+            operations[name] = OPS[described["class_name"]]
+        else:
+            operations[name] = objects.deserialize_keras_object(described, custom_objects=custom_objects)
+        calls[name] = list(described.get("inbound_nodes", ()))
+    made = {}  # (name, node index) -> outputs
+    for name, operation in operations.items():
+        if isinstance(operation, InputLayer):
+            made[name, 0] = operation.output
+
+    def needed(call):
+        return [tuple(h[:2]) for h in _histories([call.get("args"), call.get("kwargs")])]
+
+    waiting = [(name, index) for name in operations for index in range(len(calls[name])) if (name, index) not in made]
+    while waiting:
+        left = []
+        for name, index in waiting:
+            call = calls[name][index]
+            ready = all(key in made for key in needed(call)) and (index == 0 or (name, index - 1) in made)
+            if not ready:
+                left.append((name, index))
+                continue
+            args = [_read(arg, made) for arg in call["args"]]
+            kwargs = {key: _read(value, made) for key, value in call["kwargs"].items()}
+            made[name, index] = operations[name](*args, **kwargs)
+        if len(left) == len(waiting):
+            raise ValueError(f"The graph cannot be built: nothing makes what {[name for name, _ in left]} were called on.")
+        waiting = left
+    find = lambda history: flatten(made[history[0], history[1]])[history[2]]  # noqa: E731
+    return _map_histories(find, config["input_layers"]), _map_histories(find, config["output_layers"])
+
+
+def _is_history(value):
+    return isinstance(value, (list, tuple)) and len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int)
+
+
+def _map_histories(find, structure):
+    if _is_history(structure):
+        return find(structure)
+    if isinstance(structure, dict):
+        return {key: _map_histories(find, value) for key, value in structure.items()}
+    found = [_map_histories(find, item) for item in structure]
+    return found
+
+
+def _histories(value):
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            return [value["config"]["keras_history"]]
+        return [h for item in value.values() for h in _histories(item)]
+    if isinstance(value, (list, tuple)):
+        return [h for item in value for h in _histories(item)]
+    return []
+
+
+def _read(value, made):
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            name, index, position = value["config"]["keras_history"]
+            return flatten(made[name, index])[position]
+        if "class_name" in value and "config" in value:
+            return objects.deserialize_keras_object(value)
+        return {key: _read(item, made) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_read(item, made) for item in value]
+    return value

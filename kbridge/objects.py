@@ -1,0 +1,432 @@
+"""Named things as data and back: one mechanism for losses, metrics, initializers, layers and the rest.
+
+A module that has members with names makes a ``Family`` of them, and takes its
+``get``, ``serialize`` and ``deserialize`` from it. The data are Keras 3's:
+
+    {"module": "keras.losses", "class_name": "Huber", "config": {"delta": 2.0, ...}, "registered_name": None}
+
+Reading them never imports anything: a name stands for a member of a family, or
+for what the caller handed over (``custom_objects``) or registered, or it is an error.
+"""
+
+import inspect
+from contextvars import ContextVar
+from difflib import get_close_matches
+from types import MappingProxyType
+
+import numpy as np
+
+from kbridge.backend import dtypes, registry
+from kbridge.backend.symbolic import KerasTensor
+from kbridge.backend.variable import _numpy_dtype as numpy_dtype
+
+_PLAIN = (str, int, float, bool)  # what a config may hold as it is
+
+_public = {}  # (module, name) -> class or function that belongs to kbridge
+_home = {}  # the same, the other way round; the first name wins
+_registered = {}  # "package>name" -> class or function of the user
+_registered_names = {}  # the same, the other way round
+_scope = ContextVar("kbridge_custom_objects", default=MappingProxyType({}))  # what CustomObjectScope adds
+_sharing = ContextVar("kbridge_sharing", default=None)
+
+
+class UnknownObjectError(ValueError, TypeError):
+    """A name or config stands for nothing known here."""
+
+
+# -- the user's own objects
+
+
+class CustomObjectScope:
+    """Within this context the names in ``custom_objects`` (a dict, or several) stand for the objects beside them.
+
+    >>> with CustomObjectScope({"cube": cube}):
+    ...     layer = Dense(3, activation="cube")
+    """
+
+    def __init__(self, custom_objects=None, *more):
+        self.custom_objects = {}
+        for given in (custom_objects, *more):
+            self.custom_objects.update(given or {})
+        self._tokens = []
+
+    def __enter__(self):
+        self._tokens.append(_scope.set({**_scope.get(), **self.custom_objects}))
+        return self
+
+    def __exit__(self, *error):
+        _scope.reset(self._tokens.pop())
+
+
+custom_object_scope = CustomObjectScope
+
+
+def get_custom_objects():
+    """The dict of the objects registered in this process; what is put into it is known by its key from then on."""
+    return _registered
+
+
+def register_keras_serializable(package="Custom", name=None):
+    """A decorator that makes a class or function known as "package>name", for saving and loading."""
+
+    def register(member):
+        if inspect.isclass(member) and not hasattr(member, "get_config"):
+            raise ValueError(
+                f"Class {member.__name__} cannot be registered, since it has no get_config() method. "
+                f"Define one that returns the arguments of its constructor as a dict."
+            )
+        registered_name = f"{package}>{name or member.__name__}"
+        _registered[registered_name] = member
+        _registered_names[member] = registered_name
+        return member
+
+    return register
+
+
+def get_registered_name(obj):
+    """The name that ``obj`` was registered under, or else its own."""
+    return _registered_names.get(obj, obj.__name__)
+
+
+def get_registered_object(name, custom_objects=None, module_objects=None):
+    """What ``name`` stands for among ``custom_objects``, those in scope, those registered, and ``module_objects``."""
+    for table in (custom_objects or {}, _scope.get(), _registered, module_objects or {}):
+        if name in table:
+            return table[name]
+    return None
+
+
+def _custom_object(*known_as):
+    for name in known_as:
+        found = get_registered_object(name)
+        if found is not None:
+            return found
+    # Keras up to 3.6 wrote registered functions without their package
+    for name in known_as:
+        for table in (_scope.get(), _registered):
+            for key, found in table.items():
+                if name and key.endswith(f">{name}"):
+                    return found
+    return None
+
+
+# -- kbridge's own
+
+
+def publish(module, *members, **aliases):
+    """Let ``members`` be known in configs as members of ``module`` ("keras.losses"), by their names and ``aliases``."""
+    for name, member in [(member.__name__, member) for member in members] + list(aliases.items()):
+        _public[module, name] = member
+        _home.setdefault(member, (module, name))
+
+
+def _published(module, name):
+    """What ``module.name`` stands for. Keras's inner modules count as the public ones they are part of."""
+    parts = [part for part in (module or "keras").split(".") if part != "src"]
+    if parts[0] not in ("keras", "kbridge", "tf_keras"):
+        return None
+    parts[0] = "keras"
+    while parts:
+        found = _public.get((".".join(parts), name))
+        if found is not None:
+            return found
+        parts.pop()
+    found = {id(member): member for (_, known), member in _public.items() if known == name}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+# -- objects to data
+
+
+def serialize_keras_object(obj):
+    """``obj`` as data from which ``deserialize_keras_object`` makes its equal."""
+    if obj is None or type(obj) in _PLAIN:
+        return obj
+    if isinstance(obj, (list, tuple)):
+        items = [serialize_keras_object(item) for item in obj]
+        return tuple(items) if isinstance(obj, tuple) else items
+    if isinstance(obj, dict):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    special = _as_special(obj)
+    if special is not None:
+        return special
+    if isinstance(obj, (np.generic, np.ndarray)):
+        return obj.item()
+    if isinstance(obj, _PLAIN):  # subclasses: enumerations of strings and the like
+        return next(plain(obj) for plain in (bool, int, float, str) if isinstance(obj, plain))
+    if type(obj).__name__.lower().endswith("dtype"):  # an engine's dtype object
+        return dtypes.standardize(obj)
+    if hasattr(obj, "get_config") and not inspect.isclass(obj):
+        return _instance_config(obj)
+    if callable(obj) and hasattr(obj, "__name__") and not inspect.isclass(obj):
+        return _function_config(obj)
+    raise TypeError(
+        f"{obj!r} of type {type(obj).__name__} cannot be written into a config. "
+        f"Expected plain data, a named function, or an object with a get_config() method."
+    )
+
+
+def _as_special(obj):
+    """The config of a value that JSON has no word for, or None if ``obj`` is no such value."""
+    if isinstance(obj, bytes):
+        return _special("bytes", value=obj.decode("utf-8"))
+    if isinstance(obj, slice):
+        return _special("slice", **{part: serialize_keras_object(getattr(obj, part)) for part in _SLICE})
+    if obj is Ellipsis:
+        return _special("ellipsis")
+    if isinstance(obj, np.ndarray) and obj.ndim:
+        return _special("numpy", value=obj.tolist(), dtype=dtypes.standardize(obj.dtype))
+    if isinstance(obj, KerasTensor):
+        return _special("keras_tensor", shape=obj.shape, dtype=obj.dtype, keras_history=None)
+    if not isinstance(obj, (np.ndarray, np.generic)) and registry.current().is_tensor(obj):
+        array = registry.current().to_numpy(obj)
+        return _special("tensor", value=array.tolist(), dtype=dtypes.standardize(array.dtype))
+    return None
+
+
+_SLICE = ("start", "stop", "step")
+
+
+def _special(kind, **config):
+    return {"class_name": f"__{kind}__", "config": config}
+
+
+def _function_config(function):
+    name = get_registered_name(function)
+    if name == "<lambda>":
+        raise TypeError(
+            f"{function!r} cannot be written into a config, since a lambda has no name to be found by. "
+            f"Define it with `def`, and decorate it with @register_keras_serializable()."
+        )
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+
+
+def _instance_config(obj):
+    config = obj.get_config()
+    if not isinstance(config, dict):
+        raise TypeError(f"{type(obj).__name__}.get_config() must return a dict. It returned: {config!r}.")
+    cls = type(obj)
+    module, class_name = _home.get(cls, (cls.__module__, cls.__name__))
+    result = {
+        "module": module,
+        "class_name": class_name,
+        "config": serialize_keras_object(config),
+        "registered_name": None if cls in _home else get_registered_name(cls),
+    }
+    for part in ("build_config", "compile_config"):
+        found = getattr(obj, f"get_{part}", lambda: None)()
+        if found is not None:
+            result[part] = serialize_keras_object(found)
+    if _sharing.get() is not None:
+        _sharing.get().note(obj, result)
+    return result
+
+
+class sharing:
+    """Within this context an object that is written twice is marked as one, and made once when read."""
+
+    def __init__(self):
+        self.written = {}  # id(object) -> (the object, so that the id stays its own; its first config; its number)
+        self.made = {}  # shared_object_id -> object
+
+    def note(self, obj, config):
+        _, first, number = self.written.setdefault(id(obj), (obj, config, len(self.written)))
+        if first is not config:
+            first["shared_object_id"] = config["shared_object_id"] = number
+
+    def __enter__(self):
+        self._token = _sharing.set(self)
+        return self
+
+    def __exit__(self, *error):
+        _sharing.reset(self._token)
+
+
+# -- data to objects
+
+
+def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwargs):
+    """The object that ``config`` (from ``serialize_keras_object``) describes; plain data stay as they are.
+
+    ``custom_objects`` says what names of your own stand for. Code in a config (a lambda) is never
+    run, whatever ``safe_mode`` says.
+    """
+    module_objects = kwargs.pop("module_objects", None)
+    if kwargs:
+        raise TypeError(f"deserialize_keras_object: unknown arguments {sorted(kwargs)}.")
+    with CustomObjectScope(module_objects, custom_objects):
+        return _make(config)
+
+
+def _make(config, family=None):
+    if isinstance(config, str):
+        found = get_registered_object(config)
+        return config if found is None else found
+    if isinstance(config, (list, tuple)):
+        return type(config)(_make(item) for item in config)
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: _make(value) for key, value in config.items()}
+    class_name, inner = config["class_name"], config["config"]
+    if class_name in _SPECIAL:
+        return _SPECIAL[class_name](inner)
+    if class_name == "function":
+        return _find(config, "function", inner, (inner, config.get("registered_name")), family)
+    found = _find(config, "class", class_name, (config.get("registered_name"), class_name), family)
+    return _instance(found, config) if inspect.isclass(found) else found
+
+
+def _find(config, what, name, known_as, family):
+    if not isinstance(name, str):
+        raise TypeError(f"Expected the name of a {what} in a config. Received: {name!r}, in {config}.")
+    found = _custom_object(*known_as)
+    if found is None and family is not None:
+        found = family.members.get(name)
+    if found is None:
+        module = config.get("module")
+        found = _published(None if module == "builtins" else module, name)
+    if found is None and what == "function":
+        found = next((_public[module, name] for module in _FUNCTIONS if (module, name) in _public), None)
+    if found is not None:
+        return found
+    known = [known for _, known in _public] + list(_scope.get()) + list(_registered)
+    raise UnknownObjectError(
+        f"Unknown {what} {name!r}{_hint(name, known)}. If it is your own, pass "
+        f"custom_objects={{{name!r}: ...}}, or decorate it with @register_keras_serializable(). "
+        f"Received the config: {config}"
+    )
+
+
+_FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics", "keras.ops")  # where plain functions live
+
+
+def _instance(cls, config):
+    inner = {} if config["config"] is None else config["config"]
+    if not isinstance(inner, dict):
+        raise TypeError(f"The config of {config['class_name']} must be a dict. Received: {inner!r}.")
+    scope = _sharing.get()
+    shared = config.get("shared_object_id") if scope is not None else None
+    if shared is not None and shared in scope.made:
+        return scope.made[shared]
+    try:
+        made = cls.from_config(inner) if hasattr(cls, "from_config") else cls(**inner)
+    except TypeError as error:
+        if isinstance(error, UnknownObjectError):
+            raise
+        raise TypeError(
+            f"{cls.__name__} could not be made from its config: {error} "
+            f"Its from_config() has to turn nested configs into objects. Received: {inner}"
+        ) from error
+    if config.get("build_config") and not getattr(made, "built", False):
+        made.build_from_config(config["build_config"])
+    if config.get("compile_config"):
+        made.compile_from_config(config["compile_config"])
+    if shared is not None:
+        scope.made[shared] = made
+    return made
+
+
+def _array(config):
+    return np.array(config["value"], numpy_dtype(dtypes.standardize(config["dtype"])))
+
+
+def _no_lambda(config):
+    raise ValueError(
+        "The config holds the code of a lambda. kbridge never runs code from a config. "
+        "Define the function with `def`, register it with @register_keras_serializable(), and save anew."
+    )
+
+
+_SPECIAL = {
+    "__bytes__": lambda config: config["value"].encode("utf-8"),
+    "__slice__": lambda config: slice(*(_make(config[part]) for part in _SLICE)),
+    "__ellipsis__": lambda config: Ellipsis,
+    "__numpy__": _array,
+    "__tensor__": lambda config: registry.current().convert(_array(config)),
+    "__keras_tensor__": lambda config: KerasTensor(config["shape"], config["dtype"]),
+    "__lambda__": _no_lambda,
+}
+
+
+def _hint(name, known):
+    close = get_close_matches(str(name), known, 1) or get_close_matches(
+        str(name).lower(), [k for k in known if k.islower()], 1
+    )
+    return f". Did you mean {close[0]!r}?" if close else ""
+
+
+# -- families
+
+
+class Family:
+    """The members of a module by name: its ``get``, ``serialize`` and ``deserialize``.
+
+    noun:    what a member is called in messages.
+    module:  its place in Keras ("keras.losses"), as it stands in configs.
+    members: classes and functions.
+    also:    a function from the name of a class to a second name of it.
+    aliases: further names.
+    default: what ``get(None)`` returns.
+    """
+
+    def __init__(self, noun, module, members, *, also=None, aliases=None, default=None):
+        self.noun = noun
+        self.module = module
+        self.default = default
+        self.members = {member.__name__: member for member in members}
+        if also is not None:
+            self.members.update({also(m.__name__): m for m in members if inspect.isclass(m)})
+        self.members.update(aliases or {})
+        publish(module, *members)
+
+    def get(self, identifier):
+        """The member for a name, a config, a class or a member itself."""
+        if identifier is None:
+            return self.default
+        if isinstance(identifier, str):
+            found = self.named(identifier)
+        elif isinstance(identifier, dict):
+            found = self.deserialize(identifier)
+        else:
+            found = identifier
+        if inspect.isclass(found):
+            found = found()
+        if not self.accepts(found):
+            raise ValueError(
+                f"Could not understand {identifier!r} as {self._article()}. Expected a name, a config, "
+                f"or {self._article()} itself. Received: {identifier!r} of type {type(identifier).__name__}."
+            )
+        return found
+
+    def accepts(self, member):
+        return callable(member)
+
+    def named(self, name):
+        """The class or function that ``name`` stands for."""
+        found = _custom_object(name)
+        if found is None:
+            found = self.members.get(name)
+        if found is None:
+            raise UnknownObjectError(
+                f"Unknown {self.noun} {name!r}{_hint(name, list(self.members) + list(_scope.get()))}. "
+                f"Known: {', '.join(sorted(self.members))}. If it is your own, pass the object itself, or make "
+                f"the name known with custom_object_scope({{{name!r}: ...}})."
+            )
+        return found
+
+    def serialize(self, member):
+        return serialize_keras_object(member)
+
+    def deserialize(self, config, custom_objects=None):
+        """The member for a config, or a name, with ``custom_objects`` for names of your own."""
+        with CustomObjectScope(custom_objects):
+            if isinstance(config, str):
+                found = self.named(config)
+                return found() if inspect.isclass(found) else found
+            if isinstance(config, dict) and "class_name" in config:
+                config = {"config": {}, **config}
+            return _make(config, self)
+
+    def _article(self):
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"

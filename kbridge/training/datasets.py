@@ -1,0 +1,73 @@
+"""``PyDataset``: batches by index, made by several workers at a time if asked."""
+
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+
+class PyDataset:
+    """Base for data sets of one's own: define ``__getitem__(index)`` (a whole batch) and ``__len__``.
+
+    Args:
+        workers: how many batches are made at a time.
+        use_multiprocessing: whether the workers are processes (the data set must be picklable) or threads.
+        max_queue_size: how many batches may wait ready.
+    """
+
+    def __init__(self, workers=1, use_multiprocessing=False, max_queue_size=10):
+        self.workers = workers
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+
+    def __getitem__(self, index):
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index): the batch at that place.")
+
+    def __len__(self):
+        return self.num_batches
+
+    @property
+    def num_batches(self):
+        """The number of batches in an epoch; None where it has no end."""
+        if type(self).__len__ is PyDataset.__len__:
+            raise NotImplementedError(f"{type(self).__name__} must define __len__(): its number of batches.")
+        return len(self)
+
+    def on_epoch_begin(self):
+        """Called before each epoch."""
+
+    def on_epoch_end(self):
+        """Called after each epoch: the place to shuffle."""
+
+    def batches(self):
+        """The batches of one epoch, in order."""
+        # A subclass may not have called __init__.
+        workers = getattr(self, "workers", 1)
+        waiting = getattr(self, "max_queue_size", 10)
+        self.on_epoch_begin()
+        count = self.num_batches
+        indices = iter(range(count)) if count is not None else _counting()
+        if workers <= 1 and not getattr(self, "use_multiprocessing", False):
+            yield from (self[i] for i in indices)
+            return
+        pool = ProcessPoolExecutor if getattr(self, "use_multiprocessing", False) else ThreadPoolExecutor
+        with pool(max_workers=max(1, workers)) as executor:
+            ready = deque()
+            try:
+                for i in indices:
+                    ready.append(executor.submit(self.__getitem__, i))
+                    if len(ready) >= max(waiting, workers):
+                        yield ready.popleft().result()
+                while ready:
+                    yield ready.popleft().result()
+            finally:
+                for future in ready:
+                    future.cancel()
+
+
+def _counting():
+    i = 0
+    while True:
+        yield i
+        i += 1
+
+
+Sequence = PyDataset

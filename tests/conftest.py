@@ -1,0 +1,32 @@
+"""Fixtures for every test: a fixed seed, default settings, and ``engine``."""
+
+import pytest
+
+from kbridge import config
+from kbridge.backend import registry, seeds
+
+
+def pytest_generate_tests(metafunc):
+    """``engine`` is every engine that kbridge brings (or those of --engine); one that is missing fails."""
+    if "engine" in metafunc.fixturenames:
+        names = metafunc.config.getoption("--engine", None) or list(registry.BUILT_IN)
+        metafunc.parametrize("engine", names, indirect=True)
+
+
+@pytest.fixture
+def engine(request):
+    """An engine, in charge while the test runs."""
+    with registry.use_backend(request.param) as engine:
+        yield engine
+
+
+@pytest.fixture(autouse=True)
+def _fixed_start():
+    """Each test starts from the same seed and settings, and leaves the settings as they were."""
+    seeds.set_seed(1234)
+    before = config.floatx(), config.epsilon(), config.image_data_format()
+    yield
+    if config.floatx() != before[0]:
+        config.set_floatx(before[0])
+    config.set_epsilon(before[1])
+    config.set_image_data_format(before[2])
