@@ -87,5 +87,9 @@ _family = Family(
     "constraint", "keras.constraints", [Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm], also=snake_case
 )
 get = _family.get
-serialize = _family.serialize
 deserialize = _family.deserialize
+
+
+def serialize(constraint):
+    """The config of a constraint."""
+    return _family.serialize(constraint)

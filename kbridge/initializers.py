@@ -20,16 +20,20 @@ class Initializer:
     """
 
     def __call__(self, shape, dtype=None):
-        return registry.current().convert(self.draw(shape, dtype), dtypes.standardize(dtype))
+        return registry.current().convert(self._drawn(shape, dtype), dtypes.standardize(dtype))
 
     def draw(self, shape, dtype=None):
         """The values as a NumPy array, in host memory."""
+        if type(self).__call__ is Initializer.__call__:
+            return self._drawn(shape, dtype)
+        with _real_engine() as engine:  # a user's own __call__ computes with it
+            dtype = dtypes.standardize(dtype)
+            return engine.to_numpy(engine.convert(self(shape, dtype=dtype), dtype))
+
+    def _drawn(self, shape, dtype):
         shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(int(dim) for dim in shape)
         dtype = dtypes.standardize(dtype)
-        if type(self).__call__ is Initializer.__call__:
-            return np.asarray(self.values(shape, dtype)).astype(numpy_dtype(dtype), copy=False)
-        with _real_engine() as engine:  # a user's own __call__ computes with it
-            return engine.to_numpy(engine.convert(self(shape, dtype=dtype), dtype))
+        return np.asarray(self.values(shape, dtype)).astype(numpy_dtype(dtype), copy=False)
 
     def values(self, shape, dtype):
         raise NotImplementedError(f"{type(self).__name__} needs a method __call__(self, shape, dtype=None).")
@@ -479,5 +483,9 @@ _family.members.update(_older)
 publish("keras.initializers", **_older)
 
 get = _family.get
-serialize = _family.serialize
 deserialize = _family.deserialize
+
+
+def serialize(initializer):
+    """The config of an initializer."""
+    return _family.serialize(initializer)

@@ -36,7 +36,12 @@ class Loss:
             )
         self.reduction = reduction
         self._given_dtype = dtype
-        self.dtype = config.floatx() if dtype is None else dtype_policies.get(dtype).compute_dtype
+        self._dtype = config.floatx() if dtype is None else dtype_policies.get(dtype).compute_dtype
+
+    @property
+    def dtype(self):
+        """The dtype it computes in."""
+        return self._dtype
 
     def __call__(self, y_true, y_pred, sample_weight=None, mask=None):
         """The loss, reduced. ``mask`` says which of the samples (or steps) count."""
@@ -112,7 +117,15 @@ class LossFunctionWrapper(Loss):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**(deserialize_keras_object(config) if "fn" in config else config))
+        return cls(**with_function(config))
+
+
+def with_function(config):
+    """The config of a wrapper, with the function it names in place of the name."""
+    if "fn" not in config:
+        return config
+    made = {key: value if isinstance(value, str) else deserialize_keras_object(value) for key, value in config.items()}
+    return {**made, "fn": get(made["fn"])}
 
 
 # -- tensors, ranks, weights and masks
@@ -194,6 +207,8 @@ def reduce_weighted_values(values, sample_weight=None, mask=None, reduction="sum
     if reduction == "sum":
         return ops.sum(values)
     if reduction == "mean_with_sample_weight" and weights is not None:
+        if tuple(weights.shape) != tuple(values.shape):
+            weights = ops.broadcast_to(weights, ops.shape(values))
         return ops.divide_no_nan(ops.sum(values), ops.sum(weights))
     return ops.sum(values) if 0 in tuple(values.shape) else ops.mean(values)
 
@@ -454,9 +469,9 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
 
     attraction = -gamma * ops.maximum(margin + distance, 0.0) * (margin - distance)
     repulsion = gamma * ops.maximum(1.0 + margin - distance, 0.0) * (1.0 - margin - distance)
-    infinity = float("inf")
-    attraction = ops.logsumexp(ops.where(same, attraction, -infinity), axis=1)
-    repulsion = ops.logsumexp(ops.where(different, repulsion, -infinity), axis=1)
+    # -1e9 for minus infinity: a sample without others of its kind shall have a gradient, of 0
+    attraction = ops.logsumexp(ops.where(same, attraction, -1e9), axis=1)
+    repulsion = ops.logsumexp(ops.where(different, repulsion, -1e9), axis=1)
     return ops.softplus(attraction + repulsion)
 
 
@@ -780,9 +795,13 @@ _family = Family(
     aliases={**_ALIASES, **{name.upper(): function for name, function in _ALIASES.items()}},
 )
 get = _family.get
-serialize = _family.serialize
 
 
 def deserialize(name, custom_objects=None):
     """The loss for a config, or a name."""
     return _family.deserialize(name, custom_objects)
+
+
+def serialize(loss):
+    """The config of a loss."""
+    return _family.serialize(loss)

@@ -113,5 +113,9 @@ _family = Family(
     aliases={"l1_l2": L1L2},
 )
 get = _family.get
-serialize = _family.serialize
 deserialize = _family.deserialize
+
+
+def serialize(regularizer):
+    """The config of a regularizer."""
+    return _family.serialize(regularizer)

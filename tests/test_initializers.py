@@ -182,7 +182,7 @@ def test_config(name, kwargs):
 
 @pytest.mark.parametrize(
     "name",
-    "zeros ones zero one constant identity orthogonal normal uniform random_normal random_uniform truncated_normal "
+    "zeros ones zero one identity orthogonal normal uniform random_normal random_uniform truncated_normal "
     "variance_scaling glorot_uniform glorot_normal he_uniform he_normal lecun_uniform lecun_normal stft "
     "IdentityInitializer OrthogonalInitializer STFTInitializer GlorotUniform".split(),
 )
@@ -205,12 +205,24 @@ def test_an_array_stands_for_itself():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: initializers.get("glorot_unifrom"), "Unknown initializer 'glorot_unifrom'. Did you mean 'glorot_uniform'"),
+        (
+            lambda: initializers.get("glorot_unifrom"),
+            "Unknown initializer 'glorot_unifrom'. Did you mean 'glorot_uniform'",
+        ),
         (lambda: initializers.get(3), "Could not understand 3 as an initializer"),
-        (lambda: initializers.GlorotUniform(seed="a"), "seed must be an int, None or a SeedGenerator. Received: seed='a'"),
+        (
+            lambda: initializers.GlorotUniform(seed="a"),
+            "seed must be an int, None or a SeedGenerator. Received: seed='a'",
+        ),
         (lambda: initializers.VarianceScaling(scale=0), "scale must be positive. Received: scale=0"),
-        (lambda: initializers.VarianceScaling(mode="fan"), "mode must be one of fan_in, fan_out, fan_avg. Received: mode='fan'"),
-        (lambda: initializers.VarianceScaling(distribution="x"), "distribution must be one of .*Received: distribution='x'"),
+        (
+            lambda: initializers.VarianceScaling(mode="fan"),
+            "mode must be one of fan_in, fan_out, fan_avg. Received: mode='fan'",
+        ),
+        (
+            lambda: initializers.VarianceScaling(distribution="x"),
+            "distribution must be one of .*Received: distribution='x'",
+        ),
         (lambda: initializers.Orthogonal()((3,)), r"rank 2 or more. Received: shape=\(3,\)"),
         (lambda: initializers.Identity()((3,)), r"matrices only. Received: shape=\(3,\)"),
         (lambda: initializers.STFT(side="both"), "side must be 'real' or 'imag'. Received: side='both'"),

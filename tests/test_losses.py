@@ -1,7 +1,5 @@
 """Losses against Keras 3, on each engine."""
 
-import warnings
-
 import numpy as np
 import pytest
 from oracle import close, keras, same_config
@@ -10,7 +8,8 @@ from kbridge import losses, ops
 from kbridge.backend import registry
 from kbridge.backend.variable import Variable
 
-warnings.filterwarnings("ignore", message="invalid value encountered", category=RuntimeWarning)  # the oracle's
+# Keras divides by zero, and then replaces what came of it
+pytestmark = [pytest.mark.filterwarnings(f"ignore:{m}:RuntimeWarning:keras.src") for m in ("invalid", "divide by zero")]
 
 _rng = np.random.default_rng(7)
 
@@ -128,7 +127,7 @@ def test_loss(engine, case):
         return
     weights = np.arange(1, 1 + len(values), dtype="float32") / 2
     mask = (np.arange(values.size) % 3 > 0).reshape(values.shape)
-    shaped = weights.reshape(-1, *[1] * (values.ndim - 1))
+    shaped = np.array(np.broadcast_to(weights.reshape(-1, *[1] * (values.ndim - 1)), values.shape))
     for reduction in REDUCTIONS:
         ours = getattr(losses, name)(reduction=reduction, **kwargs)
         reference = getattr(keras.losses, name)(reduction=reduction, **kwargs)
@@ -165,7 +164,7 @@ FUNCTIONS = [
     ("mean_absolute_error", "one_hot_steps", {}),
     ("mean_absolute_percentage_error", "real", {}),
     ("mean_squared_logarithmic_error", "positive", {}),
-    ("cosine_similarity", "one_hot_steps", {"axis": 0}),
+    ("cosine_similarity", "one_hot_steps", {"axis": 1}),
     ("huber", "large", {"delta": 2.0}),
     ("log_cosh", "large", {}),
     ("hinge", "binary", {}),
@@ -247,13 +246,13 @@ def test_an_overridden_call_is_the_one_that_runs(engine):
     ],
 )
 def test_gradient(engine, name, data, kwargs):
-    """By central differences of Keras's own loss, weights included."""
+    """By central differences in float64, weights included."""
     y_true, y_pred = DATA[data]
     weights = np.array([1.0, 0.5, 2.0, 0.0], "float32") if name not in ("Tversky",) else None
     variable = Variable(y_pred)
     loss = getattr(losses, name)(**kwargs)
     _, (gradient,) = engine.value_and_grad(lambda: loss(y_true, variable.value, weights), [variable])
-    reference = getattr(keras.losses, name)(dtype="float64", **kwargs)
+    reference = getattr(losses, name)(dtype="float64", **kwargs)
     expected = np.zeros(y_pred.shape)
     for index in np.ndindex(*y_pred.shape):
         step = np.zeros(y_pred.shape)
@@ -290,10 +289,15 @@ def test_few_ops_on_the_common_path(monkeypatch):
         loss = losses.MeanSquaredError()
         loss(y_true, y_pred)
         calls = []
-        for name in ("square", "mean", "subtract", "cast", "sum", "multiply", "divide", "expand_dims", "squeeze"):
-            table = OPS[name].implementations
-            run = table[engine]
-            monkeypatch.setitem(table, engine, lambda *a, _run=run, _name=name, **k: calls.append(_name) or _run(*a, **k))
+        for name, op in OPS.items():
+            run = op.implementations.get(engine)
+            if run is not None:
+
+                def counted(*args, _run=run, _name=name, **kwargs):
+                    calls.append(_name)
+                    return _run(*args, **kwargs)
+
+                monkeypatch.setitem(op.implementations, engine, counted)
         loss(y_true, y_pred)
     assert calls in (["square", "mean"], ["subtract", "square", "mean"])
 
@@ -301,7 +305,9 @@ def test_few_ops_on_the_common_path(monkeypatch):
 # -- names
 
 
-@pytest.mark.parametrize("name", ["mse", "MSE", "mae", "MAE", "mape", "MAPE", "msle", "MSLE", "bce", "BCE", "kld", "KLD"])
+@pytest.mark.parametrize(
+    "name", ["mse", "MSE", "mae", "MAE", "mape", "MAPE", "msle", "MSLE", "bce", "BCE", "kld", "KLD"]
+)
 def test_short_names(name):
     assert losses.get(name).__name__ == keras.losses.get(name).__name__
 
@@ -320,13 +326,19 @@ def test_get():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: losses.get("mean_squard_error"), "Unknown loss 'mean_squard_error'. Did you mean 'mean_squared_error'"),
+        (
+            lambda: losses.get("mean_squard_error"),
+            "Unknown loss 'mean_squard_error'. Did you mean 'mean_squared_error'",
+        ),
         (lambda: losses.get(3), "Could not understand 3 as a loss.*type int"),
         (lambda: losses.get({"class_name": "Hubert", "config": {}}), "Unknown class 'Hubert'. Did you mean 'Huber'"),
         (lambda: losses.Huber(reduction="average"), "reduction must be one of .*Received: reduction='average'"),
         (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1.5), "q must lie between 0 and 1. Received: q=1.5"),
         (lambda: losses.ctc(np.zeros(3), np.zeros((2, 3))), r"Received shapes \(3,\) and \(2, 3\)"),
-        (lambda: losses.categorical_crossentropy(*DATA["one_hot"], axis=True), "axis must be an int. Received: axis=True"),
+        (
+            lambda: losses.categorical_crossentropy(*DATA["one_hot"], axis=True),
+            "axis must be an int. Received: axis=True",
+        ),
         (
             lambda: losses.MeanSquaredError()(*DATA["real"], np.ones((4, 2, 2))),
             r"weights \(or mask\) have the shape \(4, 2, 2\), but the values they weigh only \(4,\)",

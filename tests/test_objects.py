@@ -77,7 +77,7 @@ def test_symbols_come_back():
     "family, name, kwargs",
     [
         ("losses", "Huber", {"delta": 2.0}),
-        ("metrics", "AUC", {"num_thresholds": 5}),
+        ("metrics", "AUC", {"num_thresholds": 5, "name": "area"}),
         ("initializers", "GlorotUniform", {"seed": 3}),
         ("regularizers", "L1L2", {"l1": 0.5}),
         ("constraints", "MaxNorm", {"max_value": 3}),
@@ -95,7 +95,9 @@ def test_the_data_are_those_of_keras(family, name, kwargs):
     assert keras.saving.serialize_keras_object(keras.saving.deserialize_keras_object(config))["class_name"] == name
 
 
-@pytest.mark.parametrize("module", ["keras.losses", "keras.src.losses.losses", "kbridge.losses", "tf_keras.losses", None])
+@pytest.mark.parametrize(
+    "module", ["keras.losses", "keras.src.losses.losses", "kbridge.losses", "tf_keras.losses", None]
+)
 def test_where_a_class_is_said_to_live(module):
     config = {"module": module, "class_name": "Huber", "config": {"delta": 3.0}, "registered_name": None}
     assert deserialize(config).delta == 3.0 if module else losses.deserialize(config).delta == 3.0

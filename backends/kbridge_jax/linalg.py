@@ -26,6 +26,10 @@ def eigh(x):
     return tuple(jnp.linalg.eigh(x))
 
 
+def slogdet(x):
+    return tuple(jnp.linalg.slogdet(x))
+
+
 def solve(a, b):
     if b.ndim == a.ndim - 1:
         return jnp.linalg.solve(a, b[..., None])[..., 0]

@@ -234,18 +234,18 @@ def kernel_gradient(x, g, window, strides, pads, dilation, groups):
 
 rule(
     convolve,
-    lambda g, _, _x, kernel, *how: input_gradient(g, kernel, _x[1:], *how),
-    lambda g, _, x, _kernel, *how: kernel_gradient(x, g, _kernel[:-2], *how),
+    lambda g, _, x_shape, kernel, *how: input_gradient(g, kernel, x_shape[1:], *how),
+    lambda g, _, x, kernel_shape, *how: kernel_gradient(x, g, kernel_shape[:-2], *how),
 )
 rule(
     input_gradient,
-    lambda g, _, _x, kernel, _shape, *how: convolve(g, kernel, *how),
-    lambda g, _, x, _kernel, _shape, *how: kernel_gradient(g, x, _kernel[:-2], *how),
+    lambda g, _, _x, kernel, _s, *how: convolve(g, kernel, *how),
+    lambda g, _, x, kernel_shape, _s, *how: kernel_gradient(g, x, kernel_shape[:-2], *how),
 )
 rule(
     kernel_gradient,
-    lambda g, _, _x, y, _window, *how: input_gradient(y, g, _x[1:], *how),
-    lambda g, _, x, _y, _window, *how: convolve(x, g, *how),
+    lambda g, _, x_shape, y, _w, *how: input_gradient(y, g, x_shape[1:], *how),
+    lambda g, _, x, _y, _w, *how: convolve(x, g, *how),
 )
 
 
@@ -327,13 +327,13 @@ def window_spread(g, shape, size, strides, pads):
     return g
 
 
-rule(window_sum, lambda g, _, _x, *how: window_spread(g, _x, *how))
-rule(window_spread, lambda g, _, _x, _shape, *how: window_sum(g, *how))
+rule(window_sum, lambda g, _, x_shape, *how: window_spread(g, x_shape, *how))
+rule(window_spread, lambda g, _, _x, _s, *how: window_sum(g, *how))
 
 
-def max_pool(x, size, strides, pads):
+def _max_pool(x, size, strides, pads):
     if type(x) is Traced:
-        return record(max_pool, x, size, strides, pads)
+        return record(_max_pool, x, size, strides, pads)
     return np.array(_reduce_windows(np.maximum, x, size, strides, pads, -np.inf if x.dtype.kind != "i" else 0))
 
 
@@ -352,7 +352,7 @@ def _winners(x, y, size, strides, pads):
 
 
 def unpool(g, x, y, size, strides, pads):
-    """``g`` put where the maxima of ``x`` are: the gradient of ``max_pool``."""
+    """``g`` put where the maxima of ``x`` are: the gradient of ``_max_pool``."""
     if type(g) is Traced:
         return record(unpool, g, x, y, size, strides, pads)
     dx = np.empty(x.shape, g.dtype)
@@ -383,7 +383,7 @@ def _plain(x):
     return x
 
 
-rule(max_pool, lambda g, y, x, *how: unpool(g, _plain(x), _plain(y), *how))
+rule(_max_pool, lambda g, y, x, *how: unpool(g, _plain(x), _plain(y), *how))
 rule(unpool, lambda g, _, _g, x, y, *how: _select(g, x, y, *how))
 rule(_select, lambda g, _, _g, x, y, *how: unpool(g, x, y, *how))
 
@@ -391,7 +391,7 @@ rule(_select, lambda g, _, _g, x, y, *how: unpool(g, x, y, *how))
 def max_pooling(inputs, pool_size, strides, padding, data_format):
     x = _channels_last(inputs, data_format)
     pads = _pads(x.shape[1:-1], pool_size, strides, padding, (1,) * len(pool_size))
-    return _as_asked(max_pool(x, tuple(pool_size), tuple(strides), pads), data_format)
+    return _as_asked(_max_pool(x, tuple(pool_size), tuple(strides), pads), data_format)
 
 
 def average_pooling(inputs, pool_size, strides, padding, data_format):

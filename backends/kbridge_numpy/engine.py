@@ -6,6 +6,7 @@ import numpy as np
 
 from kbridge import config
 from kbridge.backend import registry
+from kbridge.backend.dtypes import standardize
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
@@ -52,7 +53,7 @@ class NumPyBackend(Backend):
 
     def convert(self, x, dtype=None):
         if type(x) not in self.tensor_types:
-            x = _to_array(x)
+            x = _to_array(x, dtype)
         if dtype is None:
             return x
         return x if x.dtype == (wanted := numpy_dtype(dtype)) else self.cast(x, wanted)
@@ -196,31 +197,33 @@ def _like(g, value):
     return g if g.dtype == dtype else gradients.astype(g, dtype)
 
 
-def _to_array(x):
-    """Whatever is no tensor here, as one."""
-    kind = type(x)
-    if kind is bool:
-        return np.array(x)
-    if kind is float:
-        return np.array(x, config.floatx())
-    if kind is int:
-        return np.array(x, "int32" if -(2**31) <= x < 2**31 else "int64")
+def _to_array(x, dtype=None):
+    """Whatever is no tensor here, as one; ``dtype`` is the one that numbers will get."""
+    if type(x) in _WEAK:
+        return np.array(x, numpy_dtype(dtype or _weak_dtype(x)))
     if getattr(x, "is_variable", False):
-        return x.value if type(x.value) in NumPyBackend.tensor_types else _to_array(x.value)
+        x = x.value
+        return x if type(x) in NumPyBackend.tensor_types else _to_array(x, dtype)
     if isinstance(x, (list, tuple)):
         leaves = flatten(x)
-        if any(type(leaf) is Traced or getattr(leaf, "is_variable", False) for leaf in leaves):
-            return gradients.stack([_to_array(item) if type(item) is not Traced else item for item in x])
-        array = np.asarray([np.asarray(leaf) for leaf in leaves]) if _foreign(leaves) else np.asarray(x)
-        if not any(hasattr(leaf, "dtype") for leaf in leaves):
-            if array.dtype == np.float64:
-                return array.astype(config.floatx())
-            if array.dtype == np.int64 and (not array.size or max(-array.min() - 1, array.max()) < 2**31):
-                return array.astype(np.int32)
-        return array
-    if isinstance(x, np.ndarray):  # a subclass
+        if all(type(leaf) in _WEAK for leaf in leaves):
+            array = np.asarray(x)
+            return array if dtype else array.astype(_weak_dtype(array), copy=False)
+        return np.stack([item if type(item) is Traced else _to_array(item, dtype) for item in x])
+    if isinstance(x, (np.ndarray, np.generic)):  # a subclass
         return np.asarray(x)
     for engine in list(registry._engines.values()):
         if engine.name != "numpy" and engine.is_tensor(x):
             return engine.to_numpy(x)
     return np.asarray(x)
+
+
+_WEAK = (bool, int, float, complex)
+
+
+def _weak_dtype(x):
+    """The dtype of Python's numbers: int32, floatx and their like, but int64 for what needs it."""
+    kind = type(x) if type(x) in _WEAK else {"b": bool, "i": int, "f": float, "c": complex}.get(x.dtype.kind)
+    if kind is None or kind is int and np.size(x) and not -(2**31) <= np.min(x) <= np.max(x) < 2**31:
+        return "int64" if kind else x.dtype
+    return standardize(kind)

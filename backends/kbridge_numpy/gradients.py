@@ -124,8 +124,8 @@ def _extremum(g, y, x, axis=None, out=None, keepdims=False):
     return _share(g, y, x, axis, keepdims)
 
 
-def _mean(g, y, _x, axis=None, dtype=None, out=None, keepdims=False):
-    return _keep(g, _x, axis, keepdims) / _over(_x, y)
+def _mean(g, y, x_shape, axis=None, dtype=None, out=None, keepdims=False):
+    return _keep(g, x_shape, axis, keepdims) / _over(x_shape, y)
 
 
 def _var(g, y, x, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
@@ -151,7 +151,7 @@ def _prod(g, y, x, axis=None, dtype=None, out=None, keepdims=False):
     return _keep(g, x.shape, axes, keepdims) * np.transpose(others, back)
 
 
-rule(np.sum, lambda g, _, _x, axis=None, dtype=None, out=None, keepdims=False: _keep(g, _x, axis, keepdims))
+rule(np.sum, lambda g, _, x_shape, axis=None, dtype=None, out=None, keepdims=False: _keep(g, x_shape, axis, keepdims))
 rule(np.mean, _mean)
 rule(np.var, _var)
 rule(np.std, _std)
@@ -181,7 +181,7 @@ rule(np.cumprod, _cumprod)
 
 # -- shape
 
-rule(np.reshape, lambda g, _, _x, *a, **k: g.reshape(_x))
+rule(np.reshape, lambda g, _, x_shape, *a, **k: g.reshape(x_shape))
 rule(np.transpose, lambda g, _, _x, axes=None: np.transpose(g, None if axes is None else np.argsort(axes)))
 rule(np.swapaxes, lambda g, _, _x, a, b: np.swapaxes(g, a, b))
 rule(np.broadcast_to, lambda g, _, _x, *a, **k: g)
@@ -189,7 +189,7 @@ rule(np.flip, lambda g, _, _x, axis=None: np.flip(g, axis))
 rule(np.roll, lambda g, _, _x, shift, axis=None: np.roll(g, -np.asarray(shift), axis))
 rule(np.tril, lambda g, _, _x, k=0: np.tril(g, k))
 rule(np.triu, lambda g, _, _x, k=0: np.triu(g, k))
-rule(operator.getitem, lambda g, _, _x, key: Piece(g, _x, key))
+rule(operator.getitem, lambda g, _, x_shape, key: Piece(g, x_shape, key))
 rule(put, lambda g, _, _x, shape, key: g[key])
 
 
@@ -277,9 +277,9 @@ def spread_along(g, shape, indices, axis):
     return total
 
 
-rule(np.take, lambda g, _, _x, indices, axis=None, **k: spread(g, _x, np.asarray(indices), axis))
+rule(np.take, lambda g, _, x_shape, indices, axis=None, **k: spread(g, x_shape, np.asarray(indices), axis))
 rule(spread, lambda g, _, _x, shape, indices, axis: np.take(g, indices, axis))
-rule(np.take_along_axis, lambda g, _, _x, indices, axis: spread_along(g, _x, indices, axis))
+rule(np.take_along_axis, lambda g, _, x_shape, indices, axis: spread_along(g, x_shape, indices, axis))
 rule(spread_along, lambda g, _, _x, shape, indices, axis: np.take_along_axis(g, indices, axis))
 
 # -- products
@@ -289,20 +289,20 @@ def _swap(x):
     return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
 
 
-def _matmul_left(g, _, _a, b):
+def _matmul_left(g, _, a_shape, b):
     if b.ndim == 1:
         return np.expand_dims(g, -1) * b
-    if len(_a) == 1:
-        return np.sum(np.expand_dims(g, -2) * b, -1) if b.ndim > 2 else b @ g
+    if len(a_shape) == 1:
+        return (b @ np.expand_dims(g, -1))[..., 0]
     return multiply_matrices(g, _swap(b))
 
 
-def _matmul_right(g, _, a, _b):
+def _matmul_right(g, _, a, b_shape):
+    if len(b_shape) == 1:
+        return a * g if a.ndim == 1 else a.reshape(-1, a.shape[-1]).T @ g.reshape(-1)
     if a.ndim == 1:
-        return np.expand_dims(a, -1) * (np.expand_dims(g, -2) if len(_b) > 1 else g)
-    if len(_b) == 1:
-        return a.reshape(-1, a.shape[-1]).T @ g.reshape(-1)
-    if len(_b) == 2 and a.ndim > 2:  # one product in the place of many that would then be added
+        return np.expand_dims(a, -1) * np.expand_dims(g, -2)
+    if len(b_shape) == 2 and a.ndim > 2:  # one product in the place of many that would then be added
         return a.reshape(-1, a.shape[-1]).T @ g.reshape(-1, g.shape[-1])
     return multiply_matrices(_swap(a), g)
 
@@ -323,20 +323,10 @@ def _transposed(x):
     return np.swapaxes(x, -1, -2)
 
 
-def _columns(g, b, a):
-    """Vectors as matrices of one column, for ``solve``."""
-    return (np.expand_dims(g, -1), np.expand_dims(b, -1)) if b.ndim == a.ndim - 1 else (g, b)
-
-
 def _solve_matrix(g, y, a, b):
-    g, y = _columns(g, y, a)
+    if b.ndim == 1:
+        g, y = np.expand_dims(g, -1), np.expand_dims(y, -1)
     return -np.linalg.solve(_transposed(a), g) @ _transposed(y)
-
-
-def _solve_right(g, y, a, _b):
-    if len(_b) == a.ndim - 1:
-        return np.linalg.solve(_transposed(a), np.expand_dims(g, -1))[..., 0]
-    return np.linalg.solve(_transposed(a), g)
 
 
 def _lower_half(x):
@@ -367,7 +357,7 @@ def _eigh(g, y, _x):
     return 0.5 * (found + _transposed(found))
 
 
-def _svd(g, y, _x, full_matrices=False):
+def _svd(g, y, x_shape, full_matrices=False):
     (gu, gs, gv), (u, s, vh) = g, y
     k = s.shape[-1]
     u, vh, gu, gv = u[..., :k], vh[..., :k, :], gu[..., :k], gv[..., :k, :]
@@ -379,19 +369,19 @@ def _svd(g, y, _x, full_matrices=False):
     inner = (gaps * (left - _transposed(left))) * row + column * (gaps * (right - _transposed(right)))
     found = u @ (inner + np.expand_dims(gs, -2) * eye) @ vh
     inverse = 1 / np.where(row == 0, 1, row)
-    if _x[-2] > k:
+    if x_shape[-2] > k:
         found = found + (gu * inverse - u @ (_transposed(u) @ gu * inverse)) @ vh
-    if _x[-1] > k:
+    if x_shape[-1] > k:
         found = found + (u * inverse) @ (_transposed(gv) - _transposed(gv) @ v @ vh)
     return found
 
 
-def _qr(g, y, _x, mode="reduced"):
+def _qr(g, y, x_shape, mode="reduced"):
     (gq, gr), (q, r) = g, y
-    if _x[-2] < _x[-1] or q.shape[-1] > r.shape[-1]:
+    if x_shape[-2] < x_shape[-1] or q.shape[-1] > r.shape[-1]:
         raise NotImplementedError(
             f"qr has a gradient only for mode='reduced' and matrices at least as tall as wide. "
-            f"Received mode={mode!r} and the shape {_x}."
+            f"Received mode={mode!r} and the shape {x_shape}."
         )
     inner = r @ _transposed(gr) - _transposed(gq) @ q
     half = np.tril(inner, -1)
@@ -400,9 +390,10 @@ def _qr(g, y, _x, mode="reduced"):
     return _transposed(np.linalg.solve(r, _transposed(gq + q @ symmetric)))
 
 
-rule(np.linalg.solve, _solve_matrix, _solve_right)
+rule(np.linalg.solve, _solve_matrix, lambda g, _, a, _b: np.linalg.solve(_transposed(a), g))
 rule(np.linalg.inv, lambda g, y, _x: -_transposed(y) @ g @ _transposed(y))
 rule(np.linalg.det, lambda g, y, x: np.expand_dims(g * y, (-1, -2)) * _transposed(np.linalg.inv(x)))
+rule(np.linalg.slogdet, lambda g, _, x: np.expand_dims(g[1], (-1, -2)) * _transposed(np.linalg.inv(x)))
 rule(np.linalg.cholesky, _cholesky)
 rule(np.linalg.eigh, _eigh)
 rule(np.linalg.svd, _svd)

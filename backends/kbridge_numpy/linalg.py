@@ -78,6 +78,11 @@ def det(x):
     return record(np.linalg.det, x) if type(x) is Traced else np.linalg.det(x)
 
 
+@_widened
+def slogdet(x):
+    return tuple(record(np.linalg.slogdet, x) if type(x) is Traced else np.linalg.slogdet(x))
+
+
 def fft(x):
     real, imaginary = x
     dtype = real.dtype

@@ -41,11 +41,26 @@ def _unary(function):
 
 def _binary(function):
     def run(x1, x2):
+        if type(x1) is np.ndarray and type(x2) is np.ndarray:
+            return function(x1, x2)
+        x1, x2 = _alike(x1, x2)
         if type(x1) is Traced or type(x2) is Traced:
             return record(function, x1, x2)
         return function(x1, x2)
 
     return run
+
+
+_NUMBERS = (float, int, bool, complex)
+
+
+def _alike(x1, x2):
+    """A number of Python's beside a tensor, in its dtype: types from elsewhere (bfloat16) do not give way to it."""
+    if type(x2) in _NUMBERS:
+        return x1, x1.dtype.type(x2)
+    if type(x1) in _NUMBERS:
+        return x2.dtype.type(x1), x2
+    return x1, x2
 
 
 def _plain(function):
@@ -108,6 +123,9 @@ def clip(x, x_min, x_max):
 
 def where(condition, x1=None, x2=None):
     condition = strip(condition)
+    if x1 is None:
+        return np.nonzero(condition)
+    x1, x2 = _alike(x1, x2)
     if type(x1) is Traced or type(x2) is Traced:
         return record(np.where, condition, x1, x2)
     return np.where(condition, x1, x2)
@@ -270,7 +288,7 @@ def _inner(pad_width, shape):
     return tuple([slice(before, before + n) for (before, _), n in zip(pad_width, shape, strict=True)])
 
 
-rule(pad_constant, lambda g, _, _x, pad_width, value: g[_inner(pad_width, _x)])
+rule(pad_constant, lambda g, _, x_shape, pad_width, value: g[_inner(pad_width, x_shape)])
 
 
 def tril(x, k=0):
@@ -411,49 +429,50 @@ def _descending(x):
 
 # -- reductions
 
-_NARROW = {np.dtype(np.float16): np.float32}  # summed up in float32: sharper, and faster
-
-
 def _axes(axis):
     return tuple(axis) if type(axis) is list else axis
 
 
+def _strong(y):
+    """NumPy's double-precision scalars give way to the dtypes of others, as Python's do; arrays do not."""
+    return np.asarray(y) if type(y) is np.float64 else y
+
+
 @like(np.sum)
 def sum(x, axis=None, keepdims=False):
-    if type(axis) is list:
-        axis = tuple(axis)
+    axis = _axes(axis)
     if type(x) is Traced:
         return record(sum, x, axis, keepdims=keepdims)
-    if x.dtype.itemsize == 2 and x.dtype.kind in "fV":
+    if x.dtype.itemsize == 2 and x.dtype.kind in "fV":  # sharper in float32, and faster
         return np.add.reduce(x.astype(np.float32), axis, keepdims=keepdims).astype(x.dtype)
-    return np.add.reduce(x, axis, x.dtype, None, keepdims)
+    return _strong(np.add.reduce(x, axis, x.dtype, None, keepdims))
 
 
 @like(np.mean)
 def mean(x, axis=None, keepdims=False):
-    if type(axis) is list:
-        axis = tuple(axis)
+    axis = _axes(axis)
     if type(x) is Traced:
         return record(mean, x, axis, keepdims=keepdims)
-    total = sum(x, axis, keepdims)
-    return total / total.dtype.type(x.size / builtins.max(total.size, 1))
+    if x.dtype.itemsize == 2:
+        return mean(x.astype(np.float32), axis, keepdims).astype(x.dtype)
+    total = np.add.reduce(x, axis, x.dtype, None, keepdims)
+    return _strong(total / x.dtype.type(x.size / builtins.max(total.size, 1)))
 
 
 @like(np.max)
 def max(x, axis=None, keepdims=False, initial=None):
-    return _extremum(np.maximum, max, x, axis, keepdims, initial)
+    return _extremum(np.maximum, max, x, _axes(axis), keepdims, initial)
 
 
 @like(np.min)
 def min(x, axis=None, keepdims=False, initial=None):
-    return _extremum(np.minimum, min, x, axis, keepdims, initial)
+    return _extremum(np.minimum, min, x, _axes(axis), keepdims, initial)
 
 
 def _extremum(ufunc, own, x, axis, keepdims, initial):
-    if type(axis) is list:
-        axis = tuple(axis)
     if type(x) is not Traced:
-        return ufunc.reduce(x, axis, keepdims=keepdims, **({} if initial is None else {"initial": initial}))
+        bound = {} if initial is None else {"initial": initial}
+        return _strong(ufunc.reduce(x, axis, keepdims=keepdims, **bound))
     best = record(own, x, axis, keepdims=keepdims)
     return best if initial is None else record(ufunc, best, initial)
 
@@ -476,11 +495,10 @@ def running_prod(x, axis):
 
 @like(np.prod)
 def reduce_prod(x, axis=None, keepdims=False):
-    if type(axis) is list:
-        axis = tuple(axis)
+    axis = _axes(axis)
     if type(x) is Traced:
         return record(reduce_prod, x, axis, keepdims=keepdims)
-    return np.multiply.reduce(x, axis, x.dtype, None, keepdims)
+    return _strong(np.multiply.reduce(x, axis, x.dtype, None, keepdims))
 
 
 def all(x, axis=None, keepdims=False):
@@ -585,9 +603,6 @@ def _placed(x, term, result):
 
 def _generator(seed):
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([int(n) for n in seed])))
-
-
-_DIGITS = {2: 8, 4: 24, 8: 53}
 
 
 def random_uniform(shape, dtype, seed):

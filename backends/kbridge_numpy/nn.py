@@ -201,7 +201,7 @@ rule(log_softmax, lambda g, y, _x, axis: g - np.exp(y) * np.sum(g, axis, keepdim
 
 
 @differentiable(once=True)
-def softmax_cross_entropy(traced, target, logits, axis):
+def _softmax_cross_entropy(traced, target, logits, axis):
     shifted = logits - np.maximum.reduce(logits, axis, keepdims=True)
     powers = np.exp(shifted)
     total = sum(powers, axis, True)
@@ -213,6 +213,10 @@ def softmax_cross_entropy(traced, target, logits, axis):
         return (-g * logs if traced & 1 else None), (powers * (weight / total) - target) * g, None
 
     return -sum(target * logs, axis), pull
+
+
+def softmax_cross_entropy(target, logits, axis):
+    return _softmax_cross_entropy(target, logits, axis)
 
 
 @differentiable(once=True)
@@ -248,7 +252,7 @@ def sparse_softmax_cross_entropy(target, logits, axis):
 
 
 @differentiable(once=True)
-def sigmoid_cross_entropy(traced, target, logits):
+def _sigmoid_cross_entropy(traced, target, logits):
     power = np.exp(-np.abs(logits))
 
     def pull(g):
@@ -256,6 +260,10 @@ def sigmoid_cross_entropy(traced, target, logits):
         return (-g * logits if traced & 1 else None), (chance - target) * g
 
     return np.maximum(logits, 0) - logits * target + np.log1p(power), pull
+
+
+def sigmoid_cross_entropy(target, logits):
+    return _sigmoid_cross_entropy(target, logits)
 
 
 # -- normalization

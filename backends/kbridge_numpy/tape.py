@@ -112,16 +112,16 @@ class Tape:
 def _accumulate(grads, parent, total, piece, owned):
     """Add ``piece`` to the ``total`` of an entry; in place only where the array was made here."""
     if type(piece) is Piece:
-        if total is None:
-            total = np.zeros(piece.shape, piece.g.dtype)
-        elif type(total) is Traced or type(piece.g) is Traced:
-            total = total + put(piece.g, piece.shape, piece.key)
-            piece = None
-        elif parent not in owned:
-            total = total.copy()
-        if piece is not None:
+        if type(total) is Traced or type(piece.g) is Traced:
+            piece = put(piece.g, piece.shape, piece.key)
+            total = piece if total is None else total + piece
+        else:
+            if total is None:
+                total = np.zeros(piece.shape, piece.g.dtype)
+            elif parent not in owned:
+                total = total.copy()
             add_at(total, piece.key, piece.g)
-        owned.add(parent)
+            owned.add(parent)
     elif total is None:
         total = piece
     elif parent in owned and type(total) is np.ndarray and type(piece) is np.ndarray and total.dtype == piece.dtype:
@@ -186,15 +186,36 @@ class _Plans(dict):
         self.rules = rules
 
     def __missing__(self, traced):
-        links = tuple((rule, i) for i, rule in enumerate(self.rules) if rule is not None and traced >> i & 1)
-        names = [rule.__code__.co_varnames[1 : rule.__code__.co_argcount] for rule, _ in links]
+        places = [i for i, rule in enumerate(self.rules) if rule is not None and traced >> i & 1]
+        names = [_parameters(self.rules[i]) for i in places]
         keep_y = any(not n[0].startswith("_") for n in names)
-        # whatever stands beyond the named parameters (*args) is kept
-        drop = tuple(
-            i for i in range(max(map(len, names), default=1) - 1) if all(n[i + 1 :][:1] and n[i + 1][0] == "_" for n in names)
-        )
-        self[traced] = plan = (links, drop, keep_y)
+        # what stands beyond the named parameters is kept
+        drop = [i for i in range(min(map(len, names), default=1) - 1) if all(_spares(n[i + 1]) for n in names)]
+        links = []
+        for i, own in zip(places, names, strict=True):
+            shaped = [j for j, name in enumerate(own[1:]) if name.endswith("_shape") and j not in drop]
+            links.append((_with_shapes(self.rules[i], shaped) if shaped else self.rules[i], i))
+        self[traced] = plan = (tuple(links), drop, keep_y)
         return plan
+
+
+def _parameters(rule):
+    """The names of a rule's parameters after the first."""
+    return rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
+
+
+def _spares(name):
+    """Whether a parameter of this name does without the array."""
+    return name.startswith("_") or name.endswith("_shape")
+
+
+def _with_shapes(rule, places):
+    """``rule``, given shapes at ``places``, where arrays are kept for another rule."""
+
+    def shaped(g, y, *args, **kwargs):
+        return rule(g, y, *[a.shape if i in places else a for i, a in enumerate(args)], **kwargs)
+
+    return shaped
 
 
 class _Rules(dict):
@@ -215,8 +236,8 @@ def rule(function, *rules):
 
     A rule takes ``(g, y, *args, **kwargs)``: the gradient of the result, the result, and what the function
     was called with, and gives the gradient of its argument. Where the result is larger than the argument by
-    broadcasting, or the other way round, the tape sums or repeats. Of a parameter whose name begins with an
-    underscore only the shape is kept and passed (nothing in the place of y), so that its array can be freed.
+    broadcasting, or the other way round, the tape sums or repeats. The names of a rule's parameters say what to keep:
+    an array that stands only where they begin with an underscore or end in ``_shape`` (which gets its shape) is freed.
     """
     RULES[function] = _Plans(rules)
 
@@ -247,7 +268,7 @@ def record(function, *args, **kwargs):
     if isinstance(y, tuple):
 
         def pull(g):
-            g = [np.zeros_like(strip(item)) if part is None else part for item, part in zip(y, g)]
+            g = [np.zeros_like(strip(item)) if part is None else part for item, part in zip(y, g, strict=True)]
             return [rule(g, y, *raw, **kwargs) for rule, _, _ in links]
 
         return tape.push(tuple(y), pull, [(n, index, shape) for n, (_, index, shape) in enumerate(links)])
@@ -434,8 +455,8 @@ def _strip_all(tree):
 def _operators():
     def binary(ufunc):
         def method(self, other):
-            if type(other) not in _KNOWN and getattr(type(other), "__array_ufunc__", None) is None:
-                if hasattr(type(other), "shape"):  # a Variable or a symbol: it knows better
+            if type(other) not in _KNOWN:
+                if getattr(type(other), "__array_ufunc__", other) is None:  # a Variable or a symbol: it knows better
                     return NotImplemented
                 other = np.asarray(other)
             return ufunc(*map(strip, (self, other))) if ufunc in PLAIN else record(ufunc, self, other)

@@ -158,7 +158,7 @@ def _is_array(part):
 def get_item(x, key):
     parts = list(key) if isinstance(key, tuple) else [key]
     parts = [part.item() if isinstance(part, np.generic) else part for part in parts]
-    if not any(_is_array(part) or isinstance(part, bool) for part in parts):
+    if not any(_is_array(part) for part in parts):
         return x[key if isinstance(key, tuple) else parts[0]]
     return _advanced(x, parts)
 
@@ -168,23 +168,20 @@ def _advanced(x, parts):
 
     If something stands between the arrays, their axes go to the front.
     """
-    arrays = []
-    for i, part in enumerate(parts):
-        if _is_array(part) or isinstance(part, bool):
-            part = tf.convert_to_tensor(part if not isinstance(part, list) else np.asarray(part))
-            if part.dtype == tf.bool:
-                parts[i] = ("mask", part)
-            else:
-                parts[i] = ("index", part)
     taken = 0
-    for part in parts:
-        taken += part[1].shape.rank if isinstance(part, tuple) and part[0] == "mask" else part is not None and part is not ...
+    for i, part in enumerate(parts):
+        if _is_array(part):
+            part = tf.convert_to_tensor(np.asarray(part) if isinstance(part, list) else part)
+            parts[i] = ("mask" if part.dtype == tf.bool else "index", part)
+            taken += part.shape.rank if part.dtype == tf.bool else 1
+        else:
+            taken += part is not None and part is not ...
     full = [slice(None)] * (x.shape.rank - taken)
-    if any_is(parts, ...):
-        place = next(i for i, part in enumerate(parts) if part is ...)
-        parts[place : place + 1] = full
-    else:
+    place = next((i for i, part in enumerate(parts) if part is ...), None)
+    if place is None:
         parts += full
+    else:
+        parts[place : place + 1] = full
 
     basic, order, axis = [], [], 0  # what is done first; then (axis, index) of each array
     for part in parts:
@@ -202,7 +199,6 @@ def _advanced(x, parts):
             part = slice(None)
         basic.append(part)
         axis += 1
-    del arrays
     x = x[tuple(basic)]
     axes = [axis for axis, _ in order]
     indices = [_nonnegative(index, _length(x, axis)) for axis, index in order]
@@ -221,10 +217,6 @@ def _advanced(x, parts):
             found, [*range(rank, rank + before), *range(rank), *range(rank + before, found.shape.rank)]
         )
     return found
-
-
-def any_is(items, wanted):
-    return any(item is wanted for item in items)
 
 
 def dynamic_slice(x, starts, sizes):

@@ -30,9 +30,9 @@ class TensorFlowBackend(Backend):
     float_dtypes = frozenset(DTYPES[name] for name in dtypes.FLOATS + dtypes.COMPLEX)
 
     def __init__(self):
-        from kbridge_tensorflow import math
+        from kbridge_tensorflow import arrays, control, linalg, math, nn, random
 
-        self.modules = (math,)
+        self.modules = (math, arrays, nn, linalg, control, random)
         tf.register_tensor_conversion_function(Variable, _variable_to_tensor)
 
     # -- tensors in and out

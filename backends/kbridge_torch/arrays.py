@@ -194,7 +194,7 @@ def scatter_update(inputs, indices, updates, reduction=None):
 
 
 def nonzero(x):
-    return tuple(index.to(torch.int32) for index in x.nonzero(as_tuple=True))
+    return tuple(index.to(torch.int32) for index in (x != 0).nonzero(as_tuple=True))
 
 
 def dynamic_slice(x, starts, sizes):
@@ -215,7 +215,7 @@ def sort(x, axis=-1):
 
 
 def argsort(x, axis=-1):
-    return torch.argsort(x.reshape(-1) if axis is None else x, -1 if axis is None else axis, stable=True)
+    return torch.argsort(x.reshape(-1) if axis is None else x, dim=-1 if axis is None else axis, stable=True)
 
 
 def searchsorted(sorted_sequence, values, side="left"):

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import torch
 
-from kbridge.backend.frame import current_frame, get_frame
+from kbridge.backend.frame import get_frame
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import map_structure
 from kbridge.backend.variable import Variable
@@ -45,10 +45,12 @@ class TorchBackend(Backend):
 
     # -- storage of variables
 
+    @torch.inference_mode(False)  # what lasts must serve for differentiation later
     def allocate(self, value, device=None):
         device = tensors.current_device() if device is None else tensors.torch_device(device)
         return tensors.from_numpy(np.ascontiguousarray(value)).clone().reshape(value.shape).to(device)
 
+    @torch.inference_mode(False)
     def adopt(self, storage, engine):
         value = engine.read(storage)
         if not hasattr(value, "__dlpack__"):
@@ -63,14 +65,14 @@ class TorchBackend(Backend):
         return storage.to(tensors.torch_device(device))
 
     def write(self, storage, tensor):
-        tensor = tensor.detach()
+        if tensor.requires_grad:
+            tensor = tensor.detach()
         if gradients.recording.get():  # what is in storage may be needed for the backward pass
             return tensor.clone()
         try:
-            storage.copy_(tensor)
-        except RuntimeError:  # a view of the storage itself, or one that inference mode locked
-            return tensor.clone()
-        return storage
+            return storage.copy_(tensor)
+        except RuntimeError:  # ``tensor`` is another view of the same memory
+            return storage.copy_(tensor.clone())
 
     # -- functions of functions
 
@@ -138,13 +140,9 @@ def _torch_function(cls, function, types, args=(), kwargs=None):
     """What torch's own functions and operators make of a Variable: its value."""
 
     def value(leaf):
-        return leaf.value if isinstance(leaf, Variable) else leaf
+        return tensors.convert(leaf) if isinstance(leaf, Variable) else leaf
 
-    token = current_frame.set(get_frame())
-    try:
-        return function(*map_structure(value, list(args)), **map_structure(value, kwargs or {}))
-    finally:
-        current_frame.reset(token)
+    return function(*map_structure(value, list(args)), **map_structure(value, kwargs or {}))
 
 
 # torch lacks many kernels for these; the wider dtype holds every value (but for uint64 beyond 2**63).
@@ -157,7 +155,7 @@ _WIDER = {
     torch.bfloat16: torch.float32,
     torch.bool: torch.int32,
 }
-_LACKING = ("not implemented for", "not supported", "nsupported dtype", "not implemented on")
+_LACKING = ("not implemented for", "not implemented on", "not support", "nsupported dtype")
 
 
 def _widening(function):

@@ -25,6 +25,9 @@ def _one(dtype, device):
 
 def value_and_grad(engine, function, variables, has_aux):
     """``Backend.value_and_grad``."""
+    if not torch.is_grad_enabled():
+        with torch.inference_mode(False), torch.enable_grad():
+            return value_and_grad(engine, function, variables, has_aux)
     frame = get_frame()
     depth = recording.get()
     nested = depth > 0
@@ -48,11 +51,7 @@ def value_and_grad(engine, function, variables, has_aux):
     inner = frame.child(engine=engine, bindings=bindings, touched={}, written={})
     token, mark = current_frame.set(inner), recording.set(depth + 1)
     try:
-        if torch.is_grad_enabled():
-            result = function(*arguments)
-        else:
-            with torch.enable_grad():
-                result = function(*arguments)
+        result = function(*arguments)
         value, aux = result if has_aux else (result, None)
         grads = _backward(engine, value, watched, nested)
     finally:

@@ -31,7 +31,7 @@ def floor_divide(x1, x2):
 
 
 def mod(x1, x2):
-    return x1 % x2
+    return constant(x1, x2) % x2 if _recorded(x2) and not isinstance(x1, torch.Tensor) else x1 % x2
 
 
 def power(x1, x2):

@@ -11,11 +11,11 @@ from kbridge_torch.gradients import recording
 
 
 def relu(x):
-    return torch.relu(x)
+    return torch.relu(x) if x.dtype is not torch.bool else NotImplemented
 
 
 def relu6(x):
-    return F.relu6(x)
+    return F.relu6(x) if x.dtype is not torch.bool else NotImplemented
 
 
 def sigmoid(x):

@@ -5,8 +5,8 @@ its own memory format ``channels_last``, so nothing is copied on the way in or o
 spatial axis: there a second one, of length 1, doubles the speed.
 """
 
+import math
 from functools import lru_cache, wraps
-from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -123,7 +123,7 @@ def _correction(lengths, sizes, strides, dtype, device):
         begin = torch.arange(0, length + low + high - size + 1, stride) - low
         counted = (begin + size).clamp(max=length) - begin.clamp(min=0)
         result = result.unsqueeze(-1) / counted
-    return (result * prod(sizes)).to(dtype=dtype, device=device)
+    return (result * math.prod(sizes)).to(dtype=dtype, device=device)
 
 
 convolution = _over_planes(convolution, {"strides": 1, "dilation_rate": 1})

@@ -235,11 +235,10 @@ _WEAK = {
 
 
 def dtype_of(value, engine=None):
-    """The dtype of a tensor, array, Variable, symbol or nested list; that of a scalar is weak."""
-    weak = _WEAK.get(type(value))
-    if weak:
-        return weak
+    """The dtype of a tensor, array, Variable, symbol or nested list; that of a Python number is weak."""
     dtype = getattr(value, "dtype", None)
+    if dtype is None and type(value) in _WEAK:
+        return _WEAK[type(value)]
     if dtype is not None:
         return dtypes.standardize(dtype)
     engine = engine or registry.current()
@@ -273,10 +272,14 @@ def _slow(spec, engine, run, native, args, kwargs):
     scalars_stay = False
     if spec.rule is not None:
         weigh_in = [value for kind, value in tensors if kind == "Tensor"]
-        found = [dtype_of(value, engine) for value in weigh_in]
+        found = [_WEAK.get(type(value)) or dtype_of(value, engine) for value in weigh_in]
         scalars_stay = any(type(value) not in _WEAK for value in weigh_in)
         if not scalars_stay:
             found = [str(value.dtype) if isinstance(value, np.generic) else d for d, value in zip(found, weigh_in)]
+        if any(isinstance(value, np.inexact) and type(value) in engine.tensor_types for value in weigh_in):
+            # where scalars are tensors, they are results: they give way to other floats only
+            if not any(dtypes.is_float(d) or dtypes.is_complex(d) for d in found):
+                found = [str(v.dtype) if isinstance(v, np.inexact) else d for d, v in zip(found, weigh_in)]
         dtype = spec.rule(*found)
         scalars_stay = scalars_stay and native  # a body may use them alone, in another dtype
 

@@ -70,6 +70,12 @@ def pooling(inputs, pool_size, strides, padding, data_format):
     return _join(batch, found, channels, data_format)
 
 
+def space_to_depth(x, block_size, data_format="channels_last"):
+    batch, spatial, channels = _split(x.shape, data_format)
+    spatial = [dim // block_size for dim in spatial]
+    return _join(batch, spatial, channels * block_size**2, data_format)
+
+
 # -- linear algebra
 
 

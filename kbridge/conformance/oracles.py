@@ -1,5 +1,6 @@
 """Plain float64 NumPy for what NumPy itself has no function for: written to be obvious, not fast."""
 
+import inspect
 import itertools
 import math
 from statistics import NormalDist
@@ -62,17 +63,21 @@ def _tuple(value, n):
 
 def _last(function):
     """Channels last inside, whatever data_format says outside."""
+    signature = inspect.signature(function)
 
-    def run(x, *args, data_format=None, **kwargs):
-        if data_format != "channels_first":
-            return function(x, *args, **kwargs)
-        return np.moveaxis(function(np.moveaxis(x, 1, -1), *args, **kwargs), -1, 1)
+    def run(*args, **kwargs):
+        given = signature.bind(*args, **kwargs).arguments
+        if given.pop("data_format", None) != "channels_first":
+            return function(**given)
+        x, *_ = given
+        given[x] = np.moveaxis(given[x], 1, -1)
+        return np.moveaxis(function(**given), -1, 1)
 
     return run
 
 
 @_last
-def conv(x, kernel, strides=1, padding="valid", dilation_rate=1, groups=None):
+def conv(x, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     space = x.ndim - 2
     strides, dilation, window = _tuple(strides, space), _tuple(dilation_rate, space), kernel.shape[:space]
     groups = x.shape[-1] // kernel.shape[-2]
@@ -88,7 +93,7 @@ def conv(x, kernel, strides=1, padding="valid", dilation_rate=1, groups=None):
 
 
 @_last
-def depthwise_conv(x, kernel, strides=1, padding="valid", dilation_rate=1):
+def depthwise_conv(x, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     *window, channels, multiplier = kernel.shape
     kernel = kernel.reshape(*window, 1, channels * multiplier)
     return conv(x, kernel, strides, padding, dilation_rate=dilation_rate)
@@ -100,7 +105,7 @@ def separable_conv(x, depthwise, pointwise, strides=1, padding="valid", data_for
 
 
 @_last
-def convolution_transpose(x, kernel, strides, crops, dilation_rate):
+def convolution_transpose(x, kernel, strides, crops, data_format=None, dilation_rate=None):
     space = x.ndim - 2
     full = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(x.shape[1:-1], strides, kernel.shape, dilation_rate)]
     out = np.zeros((len(x), *full, kernel.shape[-2]))
@@ -133,7 +138,7 @@ def conv_transpose(x, kernel, strides=1, padding="valid", output_padding=None, d
 
 def _pool(reduce):
     @_last
-    def pool(x, pool_size, strides=None, padding="valid"):
+    def pool(x, pool_size, strides=None, padding="valid", data_format=None):
         space = x.ndim - 2
         window = _tuple(pool_size, space)
         strides = window if strides is None else _tuple(strides, space)
@@ -152,7 +157,7 @@ average_pool = _pool(lambda items: np.mean(items, 0))
 
 def _adaptive(pool):
     @_last
-    def run(x, output_size):
+    def run(x, output_size, data_format=None):
         space = x.ndim - 2
         sizes = _tuple(output_size, space)
         out = np.zeros((len(x), *sizes, x.shape[-1]))
@@ -170,7 +175,7 @@ adaptive_average_pool = _adaptive(np.mean)
 adaptive_max_pool = _adaptive(np.max)
 
 
-def extract_patches(x, size, strides=None, dilation_rate=1, padding="valid"):
+def extract_patches(x, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
     space = x.ndim - 2
     window, dilation = _tuple(size, space), _tuple(dilation_rate, space)
     strides = window if strides is None else _tuple(strides, space)

@@ -286,10 +286,11 @@ def test_a_compiled_train_step_equals_the_plain_one(engine):
         step, state = _training()
         run = engine.compile(step) if compiled else step
         losses = [
-            float(host(engine, run({"x": engine.convert(x), "y": engine.convert(y)}))) for x, y in zip(xs, ys)
+            float(host(engine, run({"x": engine.convert(x), "y": engine.convert(y)})))
+            for x, y in [*zip(xs, ys), *zip(xs, ys)]
         ]
         results.append((losses, *(v.numpy() for v in state)))
-    assert results[0][0][-1] < results[0][0][0]
+    assert sum(results[0][0][4:]) < sum(results[0][0][:4])
     for plain, fast in zip(*results):
         close(fast, plain)
 

@@ -151,5 +151,9 @@ publish(
     top_k_categorical_accuracy,
 )
 get = _family.get
-serialize = _family.serialize
 deserialize = _family.deserialize
+
+
+def serialize(metric):
+    """The config of a metric."""
+    return _family.serialize(metric)

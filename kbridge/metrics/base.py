@@ -5,7 +5,7 @@ from kbridge.backend import names, registry
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.tree import flatten, is_nested
 from kbridge.backend.variable import Variable
-from kbridge.objects import deserialize_keras_object, serialize_keras_object
+from kbridge.objects import serialize_keras_object
 
 
 class Metric:
@@ -23,8 +23,13 @@ class Metric:
 
     def __init__(self, dtype=None, name=None):
         self.name = name or names.unique(names.snake_case(type(self).__name__))
-        self.dtype = config.floatx() if dtype is None else dtype_policies.get(dtype).compute_dtype
+        self._dtype = config.floatx() if dtype is None else dtype_policies.get(dtype).compute_dtype
         self._variables = []
+
+    @property
+    def dtype(self):
+        """The dtype it computes in."""
+        return self._dtype
 
     # -- state
 
@@ -221,7 +226,7 @@ class MeanMetricWrapper(Mean):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**(deserialize_keras_object(config) if "fn" in config else config))
+        return cls(**losses.with_function(config))
 
 
 def _per_sample(values, weights, dtype, reduce):

@@ -21,7 +21,7 @@ from kbridge.ops.arrays import (
 from kbridge.ops.control import scan
 from kbridge.ops.core import cast, shape
 from kbridge.ops.indexing import argsort, take_along_axis
-from kbridge.ops.math import logaddexp, logical_and, maximum, where
+from kbridge.ops.math import equal, logaddexp, logical_and, maximum, not_equal, where
 from kbridge.ops.products import matmul
 from kbridge.ops.reductions import argmax, max, min, sum
 from kbridge.ops.special import logsumexp, one_hot, top_k
@@ -52,7 +52,7 @@ def ctc_loss(target: Other, output: Tensor, target_length: Other, output_length:
     count = 2 * labels.shape[1] + 1
     before = pad(states, [(0, 0), (2, 0)], constant_values=mask_index)[:, :count]
     # A blank may be left out between two different labels.
-    leap = where(logical_and(states != mask_index, states != before), 0.0, _NEVER)
+    leap = where(logical_and(not_equal(states, mask_index), not_equal(states, before)), 0.0, _NEVER)
     leap = cast(leap, wide)
     batch, time = shape(logs)[:2]
     scores = take_along_axis(logs, broadcast_to(expand_dims(states, 1), (batch, time, count)), axis=2)
@@ -111,9 +111,9 @@ def _greedy(inputs, lengths, merge_repeated, mask_index):
     inside = arange(time) < expand_dims(lengths, 1)
     best = where(inside, argmax(inputs, axis=-1), mask_index)
     scores = sum(where(inside, max(inputs, axis=-1), 0.0), axis=1, keepdims=True)
-    keep = best != mask_index
+    keep = not_equal(best, mask_index)
     if merge_repeated:
-        changed = best[:, 1:] != best[:, :-1]
+        changed = not_equal(best[:, 1:], best[:, :-1])
         keep = logical_and(keep, pad(changed, [(0, 0), (1, 0)], constant_values=True))
     # Labels keep their order; what is dropped goes to the end.
     order = argsort(where(keep, arange(time), time), axis=-1)
@@ -141,12 +141,12 @@ def _beam_search(inputs, lengths, width, top_paths, blank):
         stay_blank = total + log_class[:, blank : blank + 1]
         stay_label = where(nonempty, in_label + of_last, never)
         # A label grows a path, but the last one only after a blank: else it is the same label going on.
-        repeated = logical_and(expand_dims(nonempty, 2), arange(classes) == expand_dims(last, 2))
+        repeated = logical_and(expand_dims(nonempty, 2), equal(arange(classes), expand_dims(last, 2)))
         grown = where(repeated, expand_dims(in_blank, 2), expand_dims(total, 2)) + score
-        grown = where(arange(classes) == blank, never, grown)
+        grown = where(equal(arange(classes), blank), never, grown)
         # Where path i grows into another path j of the beam, its probability goes over to j.
         shorter = where(arange(time) < expand_dims(sizes - 1, 2), paths, -1)
-        same = min(cast(expand_dims(paths, 2) == expand_dims(shorter, 1), "int32"), axis=-1) > 0
+        same = min(cast(equal(expand_dims(paths, 2), expand_dims(shorter, 1)), "int32"), axis=-1) > 0
         parent = logical_and(same, expand_dims(nonempty, 1))  # (batch, i, j)
         into = take_along_axis(grown, broadcast_to(expand_dims(maximum(last, 0), 1), (batch, width, width)), axis=2)
         inherited = logsumexp(where(parent, into, never), axis=1)
@@ -162,7 +162,7 @@ def _beam_search(inputs, lengths, width, top_paths, blank):
         label = where(grows, (chosen - width) % classes, -1)
         source_paths = take_along_axis(paths, broadcast_to(expand_dims(source, 2), (batch, width, time)), axis=1)
         source_sizes = take_along_axis(sizes, source, axis=1)
-        at_end = logical_and(arange(time) == expand_dims(source_sizes, 2), expand_dims(grows, 2))
+        at_end = logical_and(equal(arange(time), expand_dims(source_sizes, 2)), expand_dims(grows, 2))
         new = (
             where(at_end, expand_dims(label, 2), source_paths),
             source_sizes + cast(grows, "int32"),
@@ -175,7 +175,7 @@ def _beam_search(inputs, lengths, width, top_paths, blank):
         ), None
 
     # At first there is the empty path alone.
-    first = cast(where(arange(width) == 0, 0.0, never), dtype)
+    first = cast(where(equal(arange(width), 0), 0.0, never), dtype)
     start = (
         full((batch, width, time), -1, "int32"),
         full((batch, width), 0, "int32"),

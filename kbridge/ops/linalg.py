@@ -14,7 +14,7 @@ from kbridge.ops.arrays import arange, broadcast_to, expand_dims, eye, moveaxis,
 from kbridge.ops.control import jvp
 from kbridge.ops.core import cast, shape
 from kbridge.ops.indexing import take_along_axis
-from kbridge.ops.math import absolute, conj, exp, logical_and, not_equal, power, sqrt, square, where
+from kbridge.ops.math import absolute, conj, equal, exp, logical_and, not_equal, power, sqrt, square, where
 from kbridge.ops.products import matmul
 from kbridge.ops.reductions import argmax, max, min, sum
 
@@ -139,12 +139,14 @@ def lu_factor(x: Tensor):
         pivot = argmax(candidates, axis=-1)
         pivots.append(pivot)
         at = expand_dims(pivot, -1)
-        order = where(row == k, at, where(row == at, k, row))
+        order = where(equal(row, k), at, where(equal(row, at), k, row))
         x = take_along_axis(x, broadcast_to(expand_dims(order, -1), shape(x)), axis=-2)
         top = x[..., k : k + 1, k : k + 1]
         below = expand_dims(row > k, -1)
-        factor = where(below, x[..., :, k : k + 1] / where(top == 0.0, 1.0, top), 0.0)
-        x = where(logical_and(below, column == k), factor, x - where(column > k, factor * x[..., k : k + 1, :], 0.0))
+        factor = where(below, x[..., :, k : k + 1] / where(equal(top, 0.0), 1.0, top), 0.0)
+        x = where(
+            logical_and(below, equal(column, k)), factor, x - where(column > k, factor * x[..., k : k + 1, :], 0.0)
+        )
     return x, stack(pivots, axis=-1)
 
 

@@ -6,6 +6,7 @@ import math
 import re
 
 from kbridge.backend import dtypes, shapes_nn
+from kbridge.backend.abstract import TRIALS
 from kbridge.backend.dtypes import floating
 from kbridge.backend.op import Other, Tensor, dtype_of, op
 from kbridge.backend.shapes import canonical_axis
@@ -235,32 +236,42 @@ def _parse(side):
     return [[name for name in group.strip("()").split() if name != "1"] for group in groups]
 
 
-@op
-def rearrange(tensor: Tensor, pattern, **axes_lengths):
-    """Reorder, split and join axes by a pattern: ``rearrange(x, "b (h w) c -> b c h w", h=8)``."""
+def _arrangement(tensor, pattern, lengths):
+    """What ``pattern`` asks for: the axes on its left side, those on its right, the groups there, and all lengths."""
     left, arrow, right = pattern.partition("->")
     if not arrow:
         raise ValueError(f"rearrange: the pattern needs '->' between two sides. Received: {pattern!r}.")
     left, right = _parse(left), _parse(right)
-    rest = tensor.ndim - len(left) + 1
     if ["..."] in left:
+        dots = [f".{i}" for i in range(tensor.ndim - len(left) + 1)]
         at = left.index(["..."])
-        left[at : at + 1] = [[f".{i}"] for i in range(rest)]
-        dots = [f".{i}" for i in range(rest)]
-        right = [[axis for name in group for axis in (dots if name == "..." else [name])] for group in right]
-        right = [part for group in right for part in ([[axis] for axis in group] if group == dots else [group])]
+        left[at : at + 1] = [[axis] for axis in dots]
+        at = right.index(["..."]) if ["..."] in right else len(right)
+        right[at : at + 1] = [[axis] for axis in dots]
     names, wanted = [n for group in left for n in group], [n for group in right for n in group]
     if len(left) != tensor.ndim or sorted(names) != sorted(wanted) or len(set(names)) != len(names):
         raise ValueError(
             f"rearrange: the pattern {pattern!r} does not fit a tensor of shape {tuple(tensor.shape)}: the left side "
             f"needs one name or group per axis, and both sides the same names, each once."
         )
-    lengths = dict(axes_lengths)
+    lengths = dict(lengths)
     for group, dim in zip(left, shape(tensor), strict=True):
         _solve_group(pattern, group, dim, lengths)
+    return names, wanted, right, lengths
+
+
+def _rearranged(tensor, pattern, **axes_lengths):
+    _, _, groups, lengths = _arrangement(tensor, pattern, axes_lengths)
+    return tuple(_product(lengths[name] for name in group) for group in groups)
+
+
+@op(shape=_rearranged)
+def rearrange(tensor: Tensor, pattern, **axes_lengths):
+    """Reorder, split and join axes by a pattern: ``rearrange(x, "b (h w) c -> b c h w", h=8)``."""
+    names, wanted, groups, lengths = _arrangement(tensor, pattern, axes_lengths)
     x = reshape(tensor, [lengths[name] for name in names])
     x = transpose(x, [names.index(name) for name in wanted])
-    return reshape(x, [_product(lengths[name] for name in group) for group in right])
+    return reshape(x, [_product(lengths[name] for name in group) for group in groups])
 
 
 def _product(factors):
@@ -276,7 +287,9 @@ def _solve_group(pattern, group, dim, lengths):
     known = _product(lengths[name] for name in group if name in lengths)
     if len(unknown) > 1:
         raise ValueError(f"rearrange: give the lengths of all but one of {group} in {pattern!r}, as in {group[0]}=2.")
-    if isinstance(dim, int) and isinstance(known, int) and (dim % known if unknown else dim != known):
+    # A large prime stands for a length that is not known yet: see ``trace_shapes``.
+    settled = isinstance(dim, int) and isinstance(known, int) and dim not in TRIALS
+    if settled and (dim % known if unknown else dim != known):
         raise ValueError(f"rearrange: an axis of length {dim} does not split into {group} in {pattern!r}.")
     if unknown:
         lengths[unknown[0]] = dim // known

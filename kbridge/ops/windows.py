@@ -441,7 +441,7 @@ def depth_to_space(x: Tensor, block_size, data_format="channels_last"):
     return reshape(x, (n, c // b**2, h * b, w * b))
 
 
-@op
+@op(shape=shapes_nn.space_to_depth)
 def space_to_depth(x: Tensor, block_size, data_format="channels_last"):
     """Move blocks of space into channels: the inverse of ``depth_to_space``."""
     last, b = _block("space_to_depth", block_size, data_format), block_size

@@ -1,0 +1,258 @@
+"""Activations, losses, convolution and pooling."""
+
+from functools import cache
+
+from kbridge_tensorflow.load import tf
+
+from kbridge.backend import registry
+from kbridge.backend.frame import get_frame
+
+_raw = tf.raw_ops
+
+# -- activations
+
+
+def relu(x):
+    return _raw.Relu(features=x) if x.dtype != tf.bool else NotImplemented
+
+
+def relu6(x):
+    return _raw.Relu6(features=x) if x.dtype != tf.bool else NotImplemented
+
+
+def sigmoid(x):
+    return _raw.Sigmoid(x=x)
+
+
+def silu(x):
+    return _raw.Mul(x=x, y=_raw.Sigmoid(x=x))
+
+
+def softplus(x):
+    return NotImplemented if x.dtype.is_complex else _raw.Softplus(features=x)
+
+
+def softsign(x):
+    return NotImplemented if x.dtype.is_complex else _raw.Softsign(features=x)
+
+
+def leaky_relu(x, negative_slope=0.2):
+    return _raw.LeakyRelu(features=x, alpha=float(negative_slope))
+
+
+def elu(x, alpha=1.0):
+    return _raw.Elu(features=x) if alpha == 1.0 else NotImplemented
+
+
+def selu(x):
+    return _raw.Selu(features=x)
+
+
+def _along_last(kernel, x, axis):
+    """A kernel for the last axis, along any single one."""
+    rank = x.shape.rank
+    if not isinstance(axis, int) or not rank:
+        return NotImplemented
+    if axis in (-1, rank - 1):
+        return kernel(logits=x)
+    return tf.experimental.numpy.moveaxis(kernel(logits=tf.experimental.numpy.moveaxis(x, axis, -1)), -1, axis)
+
+
+def softmax(x, axis=-1):
+    return _along_last(_raw.Softmax, x, axis)
+
+
+def log_softmax(x, axis=-1):
+    return _along_last(_raw.LogSoftmax, x, axis)
+
+
+# -- losses
+
+
+def sparse_softmax_cross_entropy(target, logits, axis):
+    rank = logits.shape.rank
+    if axis not in (-1, rank - 1):
+        return NotImplemented
+    classes = logits.shape[-1]
+    exists = (target >= 0) & (target < classes)  # the kernel knows no other classes
+    labels = tf.where(exists, target, 0)
+    loss, _ = _raw.SparseSoftmaxCrossEntropyWithLogits(
+        features=logits if rank == 2 else tf.reshape(logits, [-1, classes]),
+        labels=labels if rank == 2 else tf.reshape(labels, [-1]),
+    )
+    loss = loss if rank == 2 else tf.reshape(loss, tf.shape(target))
+    return tf.where(exists, loss, tf.zeros((), loss.dtype))
+
+
+# -- windows that slide over space
+#
+# Kernels exist for two and three spatial axes; one axis is done as two, the first of length 1. Where kernels want
+# channels last (on the CPU) other inputs are transposed.
+
+
+def _on_gpu():
+    device = get_frame().device or registry.load("tensorflow").default_device()
+    return device.startswith("gpu")
+
+
+class _Windows:
+    """Inputs as kernels take them, and the way back."""
+
+    def __init__(self, inputs, data_format):
+        self.rank = inputs.shape.rank - 2
+        self.turned = data_format == "channels_first" and not _on_gpu()
+        self.first = data_format == "channels_first" and not self.turned
+        x = tf.transpose(inputs, [0, *range(2, self.rank + 2), 1]) if self.turned else inputs
+        self.narrow = self.rank == 1
+        self.inputs = tf.expand_dims(x, 2 if self.first else 1) if self.narrow else x
+        self.spatial = max(self.rank, 2)
+        self.format = {2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}[self.spatial][self.first]
+
+    def back(self, x):
+        if self.narrow:
+            x = tf.squeeze(x, 2 if self.first else 1)
+        return tf.transpose(x, [0, self.rank + 1, *range(1, self.rank + 1)]) if self.turned else x
+
+    def per_axis(self, values):
+        """Numbers for each spatial axis as an attribute for each axis."""
+        values = [1, *values] if self.narrow else list(values)
+        return [1, 1, *values] if self.first else [1, *values, 1]
+
+    def kernel(self, kernel):
+        return tf.expand_dims(kernel, 0) if self.narrow else kernel
+
+    def space(self, x):
+        """The spatial part of a shape."""
+        return x[2:] if self.first else x[1:-1]
+
+
+@cache
+def _dilates(dtype, spatial):
+    """Whether the kernels, those of gradients too, know dilation in this dtype."""
+    try:
+        with tf.init_scope(), tf.GradientTape() as tape:
+            x = tf.zeros([1, *[3] * spatial, 1], dtype)
+            kernel = tf.zeros([*[2] * spatial, 1, 1], dtype)
+            tape.watch([x, kernel])
+            tape.gradient(tf.nn.convolution(x, kernel, dilations=[2] * spatial), [x, kernel])
+    except tf.errors.OpError:
+        return False
+    return True
+
+
+def _spread(kernel, dilation):
+    """A kernel with zeros between its entries, which does the same as a dilated one."""
+    for axis, step in enumerate(dilation):
+        if step > 1:
+            size = kernel.shape[axis]
+            wide = tf.expand_dims(kernel, axis + 1)
+            wide = tf.pad(wide, [[0, step - 1 if i == axis + 1 else 0] for i in range(wide.shape.rank)])
+            dims = [*kernel.shape[:axis], size * step, *kernel.shape[axis + 1 :]]
+            kernel = tf.reshape(wide, dims)[(slice(None),) * axis + (slice((size - 1) * step + 1),)]
+    return kernel
+
+
+def _dilated(kernel, dilation_rate, spatial):
+    """The kernel and the dilation left to do."""
+    if max(dilation_rate) > 1 and not _dilates(kernel.dtype, spatial):
+        return _spread(kernel, dilation_rate), (1,) * len(dilation_rate)
+    return kernel, dilation_rate
+
+
+def convolution(inputs, kernel, strides, padding, data_format, dilation_rate, groups):
+    windows = _Windows(inputs, data_format)
+    kernel, dilation_rate = _dilated(kernel, dilation_rate, windows.spatial)
+    x, kernel = windows.inputs, windows.kernel(kernel)
+    options = {
+        "strides": windows.per_axis(strides),
+        "padding": padding.upper(),
+        "data_format": windows.format,
+        "dilations": windows.per_axis(dilation_rate),
+    }
+    if windows.spatial == 2:
+        return windows.back(_raw.Conv2D(input=x, filter=kernel, **options))
+    if groups == 1:
+        return windows.back(_raw.Conv3D(input=x, filter=kernel, **options))
+    channels = 1 if windows.first else -1
+    parts = zip(tf.split(x, groups, channels), tf.split(kernel, groups, -1))
+    return windows.back(tf.concat([_raw.Conv3D(input=x, filter=k, **options) for x, k in parts], channels))
+
+
+def depthwise_convolution(inputs, kernel, strides, padding, data_format, dilation_rate):
+    windows = _Windows(inputs, data_format)
+    if windows.spatial != 2 or max(dilation_rate) > 1 or len(set(strides)) > 1:
+        return NotImplemented
+    strides = strides * 2 if windows.narrow else strides
+    result = _raw.DepthwiseConv2dNative(
+        input=windows.inputs,
+        filter=windows.kernel(kernel),
+        strides=[1, 1, *strides] if windows.first else [1, *strides, 1],
+        padding=padding.upper(),
+        data_format=windows.format,
+    )
+    return windows.back(result)
+
+
+def convolution_transpose(inputs, kernel, strides, crops, data_format, dilation_rate):
+    windows = _Windows(inputs, data_format)
+    kernel, dilation_rate = _dilated(kernel, dilation_rate, windows.spatial)
+    x, kernel = windows.inputs, windows.kernel(kernel)
+    strides, dilations = windows.per_axis(strides), windows.per_axis(dilation_rate)
+    dynamic = tf.shape(x)
+    known = [dynamic[i] if dim is None else dim for i, dim in enumerate(x.shape.as_list())]
+    sizes = [
+        (n - 1) * stride + (size - 1) * dilation + 1
+        for n, size, stride, dilation in zip(
+            windows.space(known), kernel.shape, windows.space(strides), windows.space(dilations)
+        )
+    ]
+    channels = kernel.shape[-2]
+    sizes = [known[0], channels, *sizes] if windows.first else [known[0], *sizes, channels]
+    adjoint = _raw.Conv2DBackpropInput if windows.spatial == 2 else _raw.Conv3DBackpropInputV2
+    result = adjoint(
+        **{"input_sizes": tf.stack(sizes), "filter": kernel, "out_backprop": x},
+        strides=strides,
+        padding="VALID",
+        data_format=windows.format,
+        dilations=dilations,
+    )
+    result = windows.back(result)
+    first = 2 if data_format == "channels_first" else 1
+    key, pads = [slice(None)] * result.shape.rank, [[0, 0] for _ in range(result.shape.rank)]
+    for axis, (low, high) in enumerate(crops, first):
+        key[axis] = slice(max(low, 0), -high if high > 0 else None)
+        pads[axis] = [max(-low, 0), max(-high, 0)]
+    result = result[tuple(key)]
+    return tf.pad(result, pads) if any(max(pair) for pair in pads) else result
+
+
+def _pool(kernels, name, inputs, pool_size, strides, padding, data_format):
+    windows = _Windows(inputs, data_format)
+    result = kernels[windows.spatial - 2](
+        **{name: windows.inputs},
+        ksize=windows.per_axis(pool_size),
+        strides=windows.per_axis(strides),
+        padding=padding.upper(),
+        data_format=windows.format,
+    )
+    return windows.back(result)
+
+
+def max_pooling(inputs, pool_size, strides, padding, data_format):
+    if inputs.shape.rank == 5 and inputs.dtype == tf.float64:  # has no kernel: first along two axes, then the third
+        x = tf.transpose(inputs, [0, 2, 3, 4, 1]) if data_format == "channels_first" else inputs
+        n, d, h, w, c = registry.load("tensorflow").shape(x)
+        x = max_pooling(tf.reshape(x, [-1, h, w, c]), pool_size[1:], strides[1:], padding, "channels_last")
+        h, w = x.shape[1:3]
+        x = tf.reshape(x, [n, d, h * w, c])
+        x = max_pooling(x, (pool_size[0], 1), (strides[0], 1), padding, "channels_last")
+        x = tf.reshape(x, [n, -1, h, w, c])
+        return tf.transpose(x, [0, 4, 1, 2, 3]) if data_format == "channels_first" else x
+    return _pool((_raw.MaxPool, _raw.MaxPool3D), "input", inputs, pool_size, strides, padding, data_format)
+
+
+def average_pooling(inputs, pool_size, strides, padding, data_format):
+    kernels = (_raw.AvgPool, _raw.AvgPool3D)
+    if inputs.shape.rank == 5:
+        return _pool(kernels, "input", inputs, pool_size, strides, padding, data_format)
+    return _pool(kernels, "value", inputs, pool_size, strides, padding, data_format)
