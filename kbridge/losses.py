@@ -5,7 +5,7 @@ import warnings
 from functools import partial, wraps
 
 from kbridge import config, dtype_policies, ops
-from kbridge.backend import names, registry
+from kbridge.backend import dtypes, names, registry
 from kbridge.backend.op import dtype_of
 from kbridge.backend.symbolic import KerasTensor
 from kbridge.backend.tree import flatten, is_nested, map_structure
@@ -45,8 +45,8 @@ class Loss:
 
     def __call__(self, y_true, y_pred, sample_weight=None, mask=None):
         """The loss, reduced. ``mask`` says which of the samples (or steps) count."""
-        y_pred = to_tensors(y_pred, self.dtype)
-        y_true = to_tensors(y_true, self.dtype if self.casts_labels else None)
+        y_pred = to_tensors(y_pred, self._dtype)
+        y_true = to_tensors(y_true, self._dtype if self.casts_labels else None)
         if sample_weight is None and mask is None and self.reduction in _MEANS:
             value = self.mean(y_true, y_pred)
             if value is not None:
@@ -104,8 +104,11 @@ class LossFunctionWrapper(Loss):
         elementwise = self._elementwise
         if elementwise is None or type(self).call is not LossFunctionWrapper.call or is_nested(y_pred):
             return None
-        y_true, y_pred = match_ranks(y_true, y_pred)
-        if len(y_true.shape) != len(y_pred.shape) or 0 in tuple(y_pred.shape):
+        if y_true.shape != y_pred.shape:
+            y_true, y_pred = match_ranks(y_true, y_pred)
+            if len(y_true.shape) != len(y_pred.shape):
+                return None
+        if 0 in tuple(y_pred.shape):
             return None
         return ops.mean(elementwise(y_true, y_pred))
 
@@ -132,11 +135,10 @@ def with_function(config):
 
 
 def as_dtype(x, dtype):
-    """``x`` as a tensor of ``dtype``; one that is so already stays itself."""
-    engine = registry.current()
+    """``x`` as a tensor of ``dtype`` (None: its own); one that is so already stays itself."""
     kind = type(x)
-    if (kind in engine.tensor_types or kind is KerasTensor) and dtype_of(x) == dtype:
-        return x
+    if kind in registry.current().tensor_types or kind is KerasTensor:
+        return x if dtype is None or dtypes.standardize(x.dtype) == dtype else ops.cast(x, dtype)
     return ops.convert_to_tensor(x, dtype)
 
 
@@ -144,7 +146,7 @@ def to_tensors(tree, dtype):
     """The tensors in ``tree`` in ``dtype`` (None: their own). A nested list of numbers is one tensor."""
     if is_nested(tree) and any(hasattr(leaf, "dtype") for leaf in flatten(tree)):
         return map_structure(lambda x: to_tensors(x, dtype), tree)
-    return ops.convert_to_tensor(tree) if dtype is None else as_dtype(tree, dtype)
+    return as_dtype(tree, dtype)
 
 
 def match_ranks(x1, x2, expand=True):

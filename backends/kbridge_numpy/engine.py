@@ -1,5 +1,6 @@
 """The engine itself: tensors in and out, storage of variables, differentiation, optimizer updates."""
 
+import weakref
 from functools import cache
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from kbridge import config
 from kbridge.backend import registry
 from kbridge.backend.dtypes import standardize
-from kbridge.backend.frame import entered, get_frame
+from kbridge.backend.frame import current_frame, get_frame
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
 from kbridge_numpy import convolution, gradients, linalg, math, nn, recurrence
@@ -95,20 +96,23 @@ class NumPyBackend(Backend):
                     value = tape.watch(value) if is_floating(value) else value
                     arguments.append(value)
                 watched.append(value)
-
-            def unbox(x):
-                return x.value if type(x) is Traced and x.tape is tape else x
-
             child = frame.child(bindings=bindings, written={})
-            with entered(child):
+            token = current_frame.set(child)
+            try:
                 result = function(*arguments)
+            finally:
+                current_frame.reset(token)
             value, aux = result if has_aux else (result, None)
             found = tape.gradients(value)
+
+        def unbox(x):
+            return x.value if type(x) is Traced and x.tape is tape else x
+
         for variable in child.written.values():
-            variable.assign(_unbox(bindings[id(variable)], tape))
-        boxed = [x for x in watched if type(x) is Traced and x.tape is tape]
-        found = iter([_like(g, box.value) for g, box in zip(found, boxed, strict=True)])
-        grads = [next(found) if type(x) is Traced and x.tape is tape else None for x in watched]
+            variable.assign(unbox(bindings[id(variable)]))
+        grads = [
+            _like(found[x.index], x.value) if type(x) is Traced and x.tape is tape else None for x in watched
+        ]
         value = unbox(value)
         return ((value, map_structure(unbox, aux)) if has_aux else value), grads
 
@@ -121,28 +125,20 @@ class NumPyBackend(Backend):
     def update(self, rule, gradients, values, slots, scalars):
         if depth() or get_frame().bindings or not getattr(rule, "elementwise", False):
             return super().update(rule, gradients, values, slots, scalars)
-        if any(slot.shape != variable.shape for variable, own in zip(values, slots, strict=True) for slot in own):
-            return super().update(rule, gradients, values, slots, scalars)
-        groups = {}
-        for gradient, variable, own in zip(gradients, values, slots, strict=True):
-            if variable.size > _SMALL:
-                tensors = [x.storage.reshape(-1) for x in (variable, *own)]
-                _in_chunks(rule, gradient.reshape(-1), tensors, scalars)
-            else:
-                groups.setdefault((variable.dtype, *(slot.dtype for slot in own)), []).append((gradient, variable, own))
-        for members in groups.values():
-            self._update_joined(rule, members, scalars)
-
-    def _update_joined(self, rule, members, scalars):
-        key = tuple([id(variable) for _, variable, _ in members])
+        rows = [(variable, *own) for variable, own in zip(values, slots, strict=True)]
+        key = tuple([id(variable) for variable in values])
         joined = self._joined.get(key)
-        rows = list(zip(*[(variable, *own) for _, variable, own in members], strict=True))
         if joined is None or not joined.holds(rows):
-            if len(self._joined) >= 64:
-                self._joined.clear()
+            if any(slot.shape != row[0].shape for row in rows for slot in row):
+                return super().update(rule, gradients, values, slots, scalars)
             joined = self._joined[key] = _Joined(self, rows)
-        gradient = np.concatenate([gradient.reshape(-1) for gradient, _, _ in members])
-        _in_chunks(rule, gradient, joined.flat, scalars)
+            joined.owner = weakref.ref(values[0], lambda _: self._joined.pop(key, None))
+        for members, tensors in joined.groups:
+            if len(members) == 1:
+                gradient = gradients[members[0]].reshape(-1)
+            else:
+                gradient = np.concatenate([gradients[i].reshape(-1) for i in members])
+            _in_chunks(rule, gradient, tensors, scalars)
 
 
 _SMALL = 1 << 15  # items: larger tensors gain nothing by being joined
@@ -150,18 +146,31 @@ _CHUNK = 1 << 15  # items: what a rule reads and writes of a chunk stays in the 
 
 
 class _Joined:
-    """Variables of one dtype whose storages are views into one flat array, and so are their slots'."""
+    """Storages of variables and their slots, as flat arrays: small ones of like dtypes are views into a common one.
+
+    groups: pairs (indices of variables, flat arrays of the variables and of each slot).
+    views:  the storage of each variable and slot, as it was set.
+    """
 
     def __init__(self, engine, rows):
-        self.flat, self.views = [], []
-        for row in rows:
-            flat = np.concatenate([variable.storage.reshape(-1) for variable in row])
-            ends = np.cumsum([variable.size for variable in row])
-            views = [flat[end - v.size : end].reshape(v.shape) for v, end in zip(row, ends, strict=True)]
-            for variable, view in zip(row, views, strict=True):
-                variable.set_storage(engine, view)
-            self.flat.append(flat)
-            self.views.append(views)
+        kinds = {}
+        for i, row in enumerate(rows):
+            large = i if row[0].size > _SMALL else None
+            kinds.setdefault((large, *(x.dtype for x in row)), []).append(i)
+        self.groups = []
+        self.views = [[None] * len(row) for row in rows]
+        for members in kinds.values():
+            flats = []
+            for place in range(len(rows[members[0]])):
+                variables = [rows[i][place] for i in members]
+                flat = np.concatenate([variable.storage.reshape(-1) for variable in variables])
+                ends = np.cumsum([variable.size for variable in variables])
+                for i, variable, end in zip(members, variables, ends, strict=True):
+                    view = flat[end - variable.size : end].reshape(variable.shape)
+                    variable.set_storage(engine, view)
+                    self.views[i][place] = view
+                flats.append(flat)
+            self.groups.append((members, flats))
 
     def holds(self, rows):
         """Whether each variable still lives here: none was assigned to or moved to another engine meanwhile."""
@@ -175,16 +184,11 @@ class _Joined:
 def _in_chunks(rule, gradient, tensors, scalars):
     """Run an elementwise rule on flat arrays, ``tensors`` = (value, *slots), in place, a chunk at a time."""
     for start in range(0, len(gradient), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        value, *slots = [x[part] for x in tensors]
-        new_value, new_slots = rule(gradient[part], value, tuple(slots), scalars)
+        value, *slots = tensors if len(gradient) <= _CHUNK else [x[start : start + _CHUNK] for x in tensors]
+        new_value, new_slots = rule(gradient[start : start + _CHUNK], value, tuple(slots), scalars)
         value[...] = new_value
         for slot, new in zip(slots, new_slots, strict=True):
             slot[...] = new
-
-
-def _unbox(x, tape):
-    return x.value if type(x) is Traced and x.tape is tape else x
 
 
 def _like(g, value):

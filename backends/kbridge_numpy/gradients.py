@@ -4,6 +4,7 @@ Rules are plain NumPy. Complex gradients are carried unconjugated (the transpose
 rule for a holomorphic function needs a conjugate; the engine conjugates once, at the end.
 """
 
+import math
 import operator
 
 import numpy as np
@@ -108,9 +109,9 @@ def _keep(g, shape, axis, keepdims):
     return g.reshape(tuple([1 if i in axes else dim for i, dim in enumerate(shape)]))
 
 
-def _over(x, y):
+def _over(shape, y):
     """How many items were averaged."""
-    return int(np.prod(x)) / max(y.size, 1)
+    return math.prod(shape) / max(y.size, 1)
 
 
 def _share(g, y, x, axis, keepdims):

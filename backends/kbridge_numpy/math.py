@@ -10,7 +10,7 @@ import numpy as np
 
 from kbridge_numpy import gradients
 from kbridge_numpy.gradients import join, multiply_matrices
-from kbridge_numpy.tape import RULES, Traced, differentiable, put, record, rule, strip
+from kbridge_numpy.tape import RULES, Traced, differentiable, put, record, record_one, rule, strip
 
 
 def like(function):
@@ -34,7 +34,7 @@ def dtype_of(name):
 
 def _unary(function):
     def run(x):
-        return record(function, x) if type(x) is Traced else function(x)
+        return record_one(function, x) if type(x) is Traced else function(x)
 
     return run
 

@@ -9,14 +9,14 @@ from functools import lru_cache
 import numpy as np
 
 from kbridge_numpy.math import _generator, matmul, plain_erf, sum
-from kbridge_numpy.tape import Traced, differentiable, is_floating, record, rule, strip
+from kbridge_numpy.tape import Traced, differentiable, is_floating, record, record_one, rule, strip
 
 
 def _smooth(function):
     """An op of one tensor: recorded where it is traced, else ``function``."""
 
     def run(x):
-        return record(run, x) if type(x) is Traced else function(x)
+        return record_one(run, x) if type(x) is Traced else function(x)
 
     run.__name__ = run.__qualname__ = function.__name__
     return run
@@ -219,34 +219,42 @@ def softmax_cross_entropy(target, logits, axis):
     return _softmax_cross_entropy(target, logits, axis)
 
 
+@lru_cache(16)
+def _row_starts(rows, width):
+    return np.arange(0, rows * width, width)
+
+
 @differentiable(once=True)
 def _sparse_cross_entropy(traced, target, logits):
     """Along the last axis, for logits of rank 2."""
-    powers = logits - np.maximum.reduce(logits, -1, keepdims=True)
-    rows, classes = np.arange(len(logits)), logits.shape[1]
-    exists = (target >= 0) & (target < classes)
+    powers = logits - np.maximum.reduce(logits, 1, keepdims=True)
+    rows, classes = logits.shape
+    exists = target.astype(np.uint32, copy=False) < classes  # a negative number is a large one
     complete = exists.all()
-    own = target if complete else np.where(exists, target, 0)
-    picked = powers[rows, own]
+    own = _row_starts(rows, classes) + (target if complete else np.where(exists, target, 0))
+    picked = powers.take(own)
     np.exp(powers, out=powers)
-    total = sum(powers, -1)
-    loss = np.log(total) - picked
+    total = np.add.reduce(powers, 1)
+    loss = np.log(total)
+    loss -= picked
     if not complete:
-        loss = np.where(exists, loss, 0)
+        loss[~exists] = 0
 
     def pull(g):
         g = g if complete else np.where(exists, g, 0)
         slope = powers * (g / total)[:, None]
-        slope[rows, own] -= g
+        slope.reshape(-1)[own] -= g
         return None, slope
 
     return loss, pull
 
 
 def sparse_softmax_cross_entropy(target, logits, axis):
-    if axis not in (-1, logits.ndim - 1):
+    if axis not in (-1, logits.ndim - 1) or logits.dtype.itemsize == 2:
         return NotImplemented
     target = strip(target)
+    if logits.ndim == 2:
+        return _sparse_cross_entropy(target, logits)
     loss = _sparse_cross_entropy(target.reshape(-1), logits.reshape(-1, logits.shape[-1]))
     return loss if loss is NotImplemented else loss.reshape(target.shape)
 

@@ -129,12 +129,15 @@ class _Windows:
 @cache
 def _dilates(dtype, spatial):
     """Whether the kernels, those of gradients too, know dilation in this dtype."""
+    kernel = _raw.Conv2D if spatial == 2 else _raw.Conv3D
+    ones = [1] * (spatial + 2)
     try:
         with tf.init_scope(), tf.GradientTape() as tape:
             x = tf.zeros([1, *[3] * spatial, 1], dtype)
-            kernel = tf.zeros([*[2] * spatial, 1, 1], dtype)
-            tape.watch([x, kernel])
-            tape.gradient(tf.nn.convolution(x, kernel, dilations=[2] * spatial), [x, kernel])
+            window = tf.zeros([*[2] * spatial, 1, 1], dtype)
+            tape.watch([x, window])
+            y = kernel(input=x, filter=window, strides=ones, padding="VALID", dilations=[1, *[2] * spatial, 1])
+        tape.gradient(y, [x, window])
     except tf.errors.OpError:
         return False
     return True
@@ -228,31 +231,33 @@ def convolution_transpose(inputs, kernel, strides, crops, data_format, dilation_
 
 def _pool(kernels, name, inputs, pool_size, strides, padding, data_format):
     windows = _Windows(inputs, data_format)
-    result = kernels[windows.spatial - 2](
-        **{name: windows.inputs},
-        ksize=windows.per_axis(pool_size),
-        strides=windows.per_axis(strides),
-        padding=padding.upper(),
-        data_format=windows.format,
-    )
-    return windows.back(result)
+    x = windows.inputs
+    if windows.spatial == 2 or x.dtype in (tf.float32, tf.bfloat16):
+        result = kernels[windows.spatial - 2](
+            **{name[windows.spatial - 2]: x},
+            ksize=windows.per_axis(pool_size),
+            strides=windows.per_axis(strides),
+            padding=padding.upper(),
+            data_format=windows.format,
+        )
+        return windows.back(result)
+    # no kernel for volumes of this dtype: first along two axes, then along the third
+    order = [0, 4, 1, 2, 3] if windows.first else [0, 1, 2, 3, 4]
+    x = tf.transpose(x, [0, 2, 3, 4, 1]) if windows.first else x
+    _, depth, height, width, channels = x.shape
+    x = tf.reshape(x, [-1, height, width, channels])
+    x = _pool(kernels, name, x, pool_size[1:], strides[1:], padding, "channels_last")
+    height, width = x.shape[1:3]
+    x = tf.reshape(x, [-1, depth, height * width, channels])
+    x = _pool(kernels, name, x, (pool_size[0], 1), (strides[0], 1), padding, "channels_last")
+    return windows.back(tf.transpose(tf.reshape(x, [-1, x.shape[1], height, width, channels]), order))
 
 
 def max_pooling(inputs, pool_size, strides, padding, data_format):
-    if inputs.shape.rank == 5 and inputs.dtype == tf.float64:  # has no kernel: first along two axes, then the third
-        x = tf.transpose(inputs, [0, 2, 3, 4, 1]) if data_format == "channels_first" else inputs
-        n, d, h, w, c = registry.load("tensorflow").shape(x)
-        x = max_pooling(tf.reshape(x, [-1, h, w, c]), pool_size[1:], strides[1:], padding, "channels_last")
-        h, w = x.shape[1:3]
-        x = tf.reshape(x, [n, d, h * w, c])
-        x = max_pooling(x, (pool_size[0], 1), (strides[0], 1), padding, "channels_last")
-        x = tf.reshape(x, [n, -1, h, w, c])
-        return tf.transpose(x, [0, 4, 1, 2, 3]) if data_format == "channels_first" else x
-    return _pool((_raw.MaxPool, _raw.MaxPool3D), "input", inputs, pool_size, strides, padding, data_format)
+    kernels = _raw.MaxPool, _raw.MaxPool3D
+    return _pool(kernels, ("input", "input"), inputs, pool_size, strides, padding, data_format)
 
 
 def average_pooling(inputs, pool_size, strides, padding, data_format):
-    kernels = (_raw.AvgPool, _raw.AvgPool3D)
-    if inputs.shape.rank == 5:
-        return _pool(kernels, "input", inputs, pool_size, strides, padding, data_format)
-    return _pool(kernels, "value", inputs, pool_size, strides, padding, data_format)
+    kernels = _raw.AvgPool, _raw.AvgPool3D
+    return _pool(kernels, ("value", "input"), inputs, pool_size, strides, padding, data_format)

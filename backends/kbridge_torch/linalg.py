@@ -2,6 +2,8 @@
 
 import torch
 
+from kbridge_torch.gradients import recording
+
 
 def cholesky(x, upper=False):
     return torch.linalg.cholesky(x, upper=upper)
@@ -16,7 +18,7 @@ def svd(x, full_matrices=True, compute_uv=True):
 
 
 def eig(x):
-    return tuple(torch.linalg.eig(x))
+    return tuple(torch.linalg.eig(_at_least_single(x)))
 
 
 def eigh(x):
@@ -52,29 +54,46 @@ def inv(x):
     return torch.linalg.inv(x)
 
 
-def _parts(x):
-    return x.real, x.imag
+def cdist(x, y):
+    if recording.get() > 1 or x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
+        return NotImplemented
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+# -- Fourier transforms; in half precision torch has none, or few
+
+
+def _at_least_single(x):
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _complex(x):
+    return torch.complex(*map(_at_least_single, x))
+
+
+def _parts(found, like):
+    return found.real.to(like.dtype), found.imag.to(like.dtype)
 
 
 def fft(x):
-    return _parts(torch.fft.fft(torch.complex(*x)))
+    return _parts(torch.fft.fft(_complex(x)), x[0])
 
 
 def ifft(x):
-    return _parts(torch.fft.ifft(torch.complex(*x))) if len(x) == 2 else NotImplemented
+    return _parts(torch.fft.ifft(_complex(x)), x[0]) if len(x) == 2 else NotImplemented
 
 
 def fft2(x):
-    return _parts(torch.fft.fft2(torch.complex(*x))) if len(x) == 2 and x[0].ndim > 1 else NotImplemented
+    return _parts(torch.fft.fft2(_complex(x)), x[0]) if len(x) == 2 and x[0].ndim > 1 else NotImplemented
 
 
 def ifft2(x):
-    return _parts(torch.fft.ifft2(torch.complex(*x))) if len(x) == 2 and x[0].ndim > 1 else NotImplemented
+    return _parts(torch.fft.ifft2(_complex(x)), x[0]) if len(x) == 2 and x[0].ndim > 1 else NotImplemented
 
 
 def rfft(x, fft_length=None):
-    return _parts(torch.fft.rfft(x, fft_length))
+    return _parts(torch.fft.rfft(_at_least_single(x), fft_length), x)
 
 
 def irfft(x, fft_length=None):
-    return torch.fft.irfft(torch.complex(*x), fft_length) if len(x) == 2 else NotImplemented
+    return torch.fft.irfft(_complex(x), fft_length).to(x[0].dtype) if len(x) == 2 else NotImplemented

@@ -11,11 +11,11 @@ from kbridge_torch.gradients import recording
 
 
 def relu(x):
-    return torch.relu(x) if x.dtype is not torch.bool else NotImplemented
+    return torch.relu(x) if x.is_floating_point() else NotImplemented
 
 
 def relu6(x):
-    return F.relu6(x) if x.dtype is not torch.bool else NotImplemented
+    return F.relu6(x) if x.is_floating_point() else NotImplemented
 
 
 def sigmoid(x):
@@ -230,12 +230,3 @@ def attention(query, key, value, bias, mask, scale, is_causal, soft_cap, flash):
         with sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):
             result = F.scaled_dot_product_attention(query, key, value, mask, 0.0, is_causal, scale=scale)
     return result.transpose(1, 2)
-
-
-# -- distances
-
-
-def cdist(x, y):
-    if recording.get() > 1 or x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
-        return NotImplemented
-    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")

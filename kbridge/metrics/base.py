@@ -196,13 +196,14 @@ class Mean(Metric):
             self.count.assign_add(ops.sum(weights))
         elif len(values.shape):
             self.total.assign_add(ops.sum(values))
-            self.count.assign_add(ops.cast(ops.shape(values)[0], self.dtype))
+            samples = ops.shape(values)[0]
+            self.count.assign_add(samples if isinstance(samples, int) else ops.cast(samples, self.dtype))
         else:
             self.total.assign_add(values)
             self.count.assign_add(1)
 
     def result(self):
-        return ops.divide_no_nan(self.total, self.count)
+        return ops.divide_no_nan(self.total.value, self.count.value)
 
 
 class MeanMetricWrapper(Mean):

@@ -52,50 +52,67 @@ class _Counting(Metric):
                 )
             y_true, y_pred = y_true[..., self.class_id, None], y_pred[..., self.class_id, None]
         if label_weights is not None:
-            label_weights = as_dtype(np.asarray(label_weights), dtype)
+            label_weights = as_dtype(label_weights, dtype)
             weights = label_weights if weights is None else weights * label_weights
         positive = ops.cast(ops.not_equal(y_true, 0), dtype)
-        everything = ops.ones_like(positive) if weights is None else ops.broadcast_to(weights, ops.shape(y_pred))
-        positive = positive if weights is None else positive * everything
-        if not multi_label:
-            y_pred, positive, everything = (ops.reshape(x, (-1,)) for x in (y_pred, positive, everything))
-        true_positives, chosen = self._above(y_pred, ops.stack([positive, everything]))
-        total_positive = ops.sum(positive, axis=0)
-        values = {
-            TRUE_POSITIVES: lambda: true_positives,
-            FALSE_POSITIVES: lambda: chosen - true_positives,
-            FALSE_NEGATIVES: lambda: total_positive - true_positives,
-            TRUE_NEGATIVES: lambda: ops.sum(everything, axis=0) - total_positive - (chosen - true_positives),
-        }
-        for name in self.counted:
-            getattr(self, name).assign_add(values[name]())
+        if weights is not None:
+            weights = ops.broadcast_to(weights, ops.shape(y_pred))
+            positive = positive * weights
+        if not multi_label and len(y_pred.shape) > 1:
+            y_pred, positive = ops.reshape(y_pred, (-1,)), ops.reshape(positive, (-1,))
+            weights = None if weights is None else ops.reshape(weights, (-1,))
+        self._add(y_pred, positive, weights)
 
-    def _above(self, y_pred, weights):
-        """The sum of each of the two ``weights`` over the predictions above each threshold: (2, thresholds, ...)."""
-        rungs = len(self._ladder)
+    def _add(self, y_pred, positive, weights):
+        """Count predictions (samples,) or (samples, labels), by their weight and that of the positive ones."""
+        everything = None
+        if FALSE_POSITIVES in self.counted or TRUE_NEGATIVES in self.counted:
+            everything = ops.ones_like(positive) if weights is None else weights
+        hits, chosen = self._above(y_pred, positive, everything)
+        for name in self.counted:
+            if name == TRUE_POSITIVES:
+                count = hits
+            elif name == FALSE_POSITIVES:
+                count = chosen - hits
+            elif name == FALSE_NEGATIVES:
+                count = ops.sum(positive, axis=0) - hits
+            else:
+                count = ops.sum(everything - positive, axis=0) - (chosen - hits)
+            getattr(self, name).assign_add(count)
+
+    def _above(self, y_pred, *weights):
+        """For each of the ``weights`` (None: None) its sum over the predictions above each threshold."""
         ladder = as_dtype(self._ladder, dtype_of(y_pred))
-        if len(y_pred.shape) == 1 and rungs <= 4:
+        if len(y_pred.shape) == 1 and len(self._ladder) <= 4:
             above = ops.cast(ops.greater(ops.expand_dims(y_pred, 1), ladder), dtype_of(y_pred))
-            sums = ops.matmul(weights, above)
+            sums = [None if w is None else ops.matmul(w, above) for w in weights]
         else:
-            # on which rung a prediction stands: how many thresholds lie below it
-            rung = ops.searchsorted(ladder, ops.reshape(y_pred, (-1,)))
-            lanes = 1 if len(y_pred.shape) == 1 else y_pred.shape[1]
-            bins = (rungs + 1) * lanes
-            if lanes > 1:
-                rung = ops.reshape(ops.reshape(rung, (-1, lanes)) * lanes + ops.arange(lanes), (-1,))
-            sums = [ops.segment_sum(ops.reshape(w, (-1,)), rung, num_segments=bins) for w in (weights[0], weights[1])]
-            sums = ops.reshape(ops.stack(sums), (2, rungs + 1, lanes))
-            sums = ops.flip(ops.cumsum(ops.flip(sums, axis=1), axis=1), axis=1)[:, 1:]
-            if len(y_pred.shape) == 1:
-                sums = sums[..., 0]
+            sums = self._above_rungs(y_pred, ladder, weights)
         if self._place is not None:
-            sums = ops.take(sums, self._place, axis=1)
-        return sums[0], sums[1]
+            sums = [None if x is None else ops.take(x, self._place, axis=0) for x in sums]
+        return sums
+
+    def _above_rungs(self, y_pred, ladder, weights):
+        """The same for many thresholds: each prediction is put on its rung, and the rungs are summed from the top."""
+        rungs = len(self._ladder)
+        rows = ops.stack([w for w in weights if w is not None], axis=-1)
+        # a prediction is above as many thresholds as are less than it; rung 0 is that of the greatest
+        rung = rungs - ops.searchsorted(ladder, y_pred if len(y_pred.shape) == 1 else ops.reshape(y_pred, (-1,)))
+        lanes = 1
+        if len(y_pred.shape) > 1:
+            lanes = y_pred.shape[1]
+            rung = ops.reshape(ops.reshape(rung, (-1, lanes)) * lanes + ops.arange(lanes), (-1,))
+            rows = ops.reshape(rows, (-1, rows.shape[-1]))
+        sums = ops.segment_sum(rows, rung, num_segments=(rungs + 1) * lanes)
+        if len(y_pred.shape) > 1:
+            sums = ops.reshape(sums, (rungs + 1, lanes, -1))
+        sums = ops.flip(ops.cumsum(sums, axis=0)[:-1], axis=0)
+        columns = iter(range(len(weights)))
+        return [None if w is None else sums[..., next(columns)] for w in weights]
 
     def _ratio(self, part, rest):
         part = getattr(self, part)
-        return ops.divide_no_nan(part, ops.add(part, getattr(self, rest)))
+        return ops.divide_no_nan(part.value, part + getattr(self, rest))
 
 
 def _only_best(x, k):
@@ -387,7 +404,7 @@ class AUC(_Counting):
         areas = ops.sum(terms, axis=0)
         if self.label_weights is None:
             return ops.mean(areas)
-        weights = as_dtype(np.asarray(self.label_weights), dtype_of(areas))
+        weights = as_dtype(self.label_weights, dtype_of(areas))
         return ops.divide_no_nan(ops.sum(areas * weights), ops.sum(weights))
 
     def get_config(self):

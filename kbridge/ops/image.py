@@ -31,6 +31,7 @@ from kbridge.ops.indexing import take
 from kbridge.ops.linalg import solve
 from kbridge.ops.math import (
     absolute,
+    ceil,
     clip,
     equal,
     exp,
@@ -406,7 +407,7 @@ def _sample(rows, sizes, base, coordinates, order, fill_mode, fill_value):
     choices = []
     for x, length in zip(coordinates, sizes, strict=True):
         if order == 0:
-            near = [(round(x), None)]
+            near = [(where(x < 0.0, ceil(x - 0.5), floor(x + 0.5)), None)]  # halves away from zero
         else:
             low = floor(x)
             share = x - low
