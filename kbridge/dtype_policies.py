@@ -2,6 +2,7 @@
 
 from kbridge import config
 from kbridge.backend import dtypes
+from kbridge.objects import publish
 
 
 class DTypePolicy:
@@ -58,6 +59,7 @@ class DTypePolicy:
 
 
 FloatDTypePolicy = DTypePolicy
+publish("keras", DTypePolicy, FloatDTypePolicy=FloatDTypePolicy)
 
 _policy = None  # None: the plain one of floatx
 

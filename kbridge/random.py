@@ -11,6 +11,7 @@ import numpy as np
 
 from kbridge.backend import dtypes, seeds
 from kbridge.backend.symbolic import Node, any_symbol, output_symbols
+from kbridge.objects import publish
 from kbridge.ops import random as draws
 from kbridge.ops.arrays import broadcast_to
 from kbridge.ops.core import convert_to_tensor
@@ -34,6 +35,8 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
+
+publish("keras.random", SeedGenerator)
 
 
 def set_random_seed(seed):

@@ -9,6 +9,8 @@ from oracle import close, keras, same_config
 
 from kbridge import initializers, ops
 from kbridge.backend import registry, seeds
+from kbridge.backend.abstract import engine as abstract
+from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.variable import Variable
 
 SHAPE = (300, 200)
@@ -116,6 +118,11 @@ def test_a_seed_generator_gives_other_values_at_each_call(engine):
         drawn.append([initializer.draw((5,)) for _ in range(2)])
     assert not np.array_equal(drawn[0][0], drawn[0][1])
     np.testing.assert_array_equal(drawn[0], drawn[1])
+    config = initializers.serialize(initializers.HeNormal(seed=SeedGenerator(3, name="mine")))
+    same_config(
+        config, keras.initializers.serialize(keras.initializers.HeNormal(keras.random.SeedGenerator(3, "mine")))
+    )
+    assert isinstance(initializers.deserialize(config).seed, SeedGenerator)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +166,9 @@ def test_one_of_the_user(engine):
             return 2.0 * super().__call__(shape, dtype)
 
     close(Variable(Ramp(2.0), shape=(3,)).value, np.array([0.0, 2.0, 4.0], "float32"))
+    with entered(get_frame().child(engine=abstract)):  # where shapes are worked out, a layer may be built
+        variables = Variable(Ramp(2.0), shape=(3,)), Variable(initializers.Ones(), shape=(3,))
+    close(variables[0].value + variables[1].value, np.array([1.0, 3.0, 5.0], "float32"))
     np.testing.assert_array_equal(Doubled(1).draw((2, 2)), 2 * initializers.GlorotUniform(1).draw((2, 2)))
     config = initializers.serialize(Ramp(3.0))
     assert initializers.deserialize(config, {"Ramp": Ramp}).slope == 3.0

@@ -1,7 +1,5 @@
 """Activations, losses, convolution and pooling."""
 
-from functools import cache
-
 from kbridge_tensorflow.load import tf
 
 from kbridge.backend import registry
@@ -126,23 +124,6 @@ class _Windows:
         return x[2:] if self.first else x[1:-1]
 
 
-@cache
-def _dilates(dtype, spatial):
-    """Whether the kernels, those of gradients too, know dilation in this dtype."""
-    kernel = _raw.Conv2D if spatial == 2 else _raw.Conv3D
-    ones = [1] * (spatial + 2)
-    try:
-        with tf.init_scope(), tf.GradientTape() as tape:
-            x = tf.zeros([1, *[3] * spatial, 1], dtype)
-            window = tf.zeros([*[2] * spatial, 1, 1], dtype)
-            tape.watch([x, window])
-            y = kernel(input=x, filter=window, strides=ones, padding="VALID", dilations=[1, *[2] * spatial, 1])
-        tape.gradient(y, [x, window])
-    except tf.errors.OpError:
-        return False
-    return True
-
-
 def _spread(kernel, dilation):
     """A kernel with zeros between its entries, which does the same as a dilated one."""
     for axis, step in enumerate(dilation):
@@ -155,30 +136,41 @@ def _spread(kernel, dilation):
     return kernel
 
 
-def _dilated(kernel, dilation_rate, spatial):
-    """The kernel and the dilation left to do."""
-    if max(dilation_rate) > 1 and not _dilates(kernel.dtype, spatial):
-        return _spread(kernel, dilation_rate), (1,) * len(dilation_rate)
-    return kernel, dilation_rate
+def _convolve(x, kernel, strides, padding, dilations, data_format, groups):
+    options = {"strides": strides, "padding": padding, "data_format": data_format, "dilations": dilations}
+    if x.shape.rank == 4:
+        return _raw.Conv2D(input=x, filter=kernel, **options)
+    if groups == 1:
+        return _raw.Conv3D(input=x, filter=kernel, **options)
+    channels = 1 if data_format.startswith("NC") else -1
+    parts = zip(tf.split(x, groups, channels), tf.split(kernel, groups, -1))
+    return tf.concat([_raw.Conv3D(input=x, filter=k, **options) for x, k in parts], channels)
 
 
 def convolution(inputs, kernel, strides, padding, data_format, dilation_rate, groups):
     windows = _Windows(inputs, data_format)
-    kernel, dilation_rate = _dilated(kernel, dilation_rate, windows.spatial)
+    padding = padding.upper()
+    # On the CPU, gradients of dilated kernels do not exist.
+    apart = max(dilation_rate) > 1 and not _on_gpu()
+    if apart and max(strides) > 1:
+        kernel, dilation_rate, apart = _spread(kernel, dilation_rate), (1,) * len(strides), False
     x, kernel = windows.inputs, windows.kernel(kernel)
-    options = {
-        "strides": windows.per_axis(strides),
-        "padding": padding.upper(),
-        "data_format": windows.format,
-        "dilations": windows.per_axis(dilation_rate),
-    }
-    if windows.spatial == 2:
-        return windows.back(_raw.Conv2D(input=x, filter=kernel, **options))
-    if groups == 1:
-        return windows.back(_raw.Conv3D(input=x, filter=kernel, **options))
-    channels = 1 if windows.first else -1
-    parts = zip(tf.split(x, groups, channels), tf.split(kernel, groups, -1))
-    return windows.back(tf.concat([_raw.Conv3D(input=x, filter=k, **options) for x, k in parts], channels))
+    dilations = windows.per_axis(dilation_rate)
+    if not apart:
+        result = _convolve(x, kernel, windows.per_axis(strides), padding, dilations, windows.format, groups)
+        return windows.back(result)
+    # Every dilation-th value goes into an image of its own, which is convolved without dilation.
+    blocks = windows.space(dilations)
+    pads, crops = [], []
+    for length, size, step in zip(windows.space(registry.load("tensorflow").shape(x)), kernel.shape, blocks):
+        total = (size - 1) * step if padding == "SAME" else 0
+        extra = -(length + total) % step
+        pads.append([total // 2, total - total // 2 + extra])
+        crops.append([0, extra])
+    x = _raw.SpaceToBatchND(input=x, block_shape=blocks, paddings=pads)
+    ones = [1] * x.shape.rank
+    x = _convolve(x, kernel, ones, "VALID", ones, windows.format, groups)
+    return windows.back(_raw.BatchToSpaceND(input=x, block_shape=blocks, crops=crops))
 
 
 def depthwise_convolution(inputs, kernel, strides, padding, data_format, dilation_rate):
@@ -198,7 +190,8 @@ def depthwise_convolution(inputs, kernel, strides, padding, data_format, dilatio
 
 def convolution_transpose(inputs, kernel, strides, crops, data_format, dilation_rate):
     windows = _Windows(inputs, data_format)
-    kernel, dilation_rate = _dilated(kernel, dilation_rate, windows.spatial)
+    if not _on_gpu():
+        kernel, dilation_rate = _spread(kernel, dilation_rate), (1,) * len(dilation_rate)
     x, kernel = windows.inputs, windows.kernel(kernel)
     strides, dilations = windows.per_axis(strides), windows.per_axis(dilation_rate)
     dynamic = tf.shape(x)

@@ -45,8 +45,8 @@ class Joined:
 class Group:
     """Variables with their slots, in pieces: joined ones, and single ones; those of one kind lie in one bundle."""
 
-    def __init__(self, cells, pieces, native):
-        self.cells = cells
+    def __init__(self, storages, pieces, native):
+        self.storages = storages
         self.native = native
         kinds = {}
         for piece in pieces:
@@ -66,12 +66,12 @@ class Group:
             kind = (storage.dtype, storage.device, None if storage.numel() < _SMALL else i)
             kinds.setdefault(kind, []).append(i)
         pieces = [Piece(engine, indices, [(values[i], *slots[i]) for i in indices]) for indices in kinds.values()]
-        return cls([variable._cell for variable in variables], pieces, _native(rule, len(slots[0])))
+        return cls([variable._cell[1] for variable in variables], pieces, _native(rule, len(slots[0])))
 
     def holds(self, variables):
         """Whether every variable still has the storage it was given here."""
-        return len(self.cells) == len(variables) and all(
-            variable._cell is cell for variable, cell in zip(variables, self.cells)
+        return len(self.storages) == len(variables) and all(
+            variable._cell[1] is storage for variable, storage in zip(variables, self.storages)
         )
 
     def run(self, rule, gradients, scalars):

@@ -66,6 +66,7 @@ class Abstract(Operators):
 class AbstractBackend(Backend):
     name = "abstract"
     abstract = True
+    eager = False
     tensor_types = frozenset((Abstract,))
     float_dtypes = frozenset(dtypes.FLOATS + dtypes.COMPLEX)
 

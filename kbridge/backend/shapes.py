@@ -107,7 +107,9 @@ def split(x, indices_or_sections, axis=0):
     else:
         sections = int(indices_or_sections)
         if dim % sections and tried([dim]) is None:
-            raise ValueError(f"split: axis {axis} of the shape {tuple(x.shape)} cannot be cut into {sections} equal parts.")
+            raise ValueError(
+                f"split: axis {axis} of the shape {tuple(x.shape)} cannot be cut into {sections} equal parts."
+            )
         lengths = [dim // sections] * sections
     return [Abstract((*x.shape[:axis], length, *x.shape[axis + 1 :]), x.dtype) for length in lengths]
 

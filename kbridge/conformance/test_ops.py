@@ -101,7 +101,7 @@ def test_gradient(outcomes):
 
 @pytest.mark.ops(lambda name: _differentiable(name) and any(s.smooth for s in SAMPLES[name]))
 def test_second_gradient(outcomes):
-    report([line for o in outcomes if o.sample.smooth for line in checker.check_gradient(o, "second")])
+    report([line for o in outcomes for line in checker.check_gradient(o, "second")])
 
 
 def _compilable(name):

@@ -12,14 +12,16 @@ from kbridge.backend import dtypes, shapes
 from kbridge.backend.dtypes import floating, promote
 from kbridge.backend.op import Other, Tensor, Tensors, dtype_of, op
 from kbridge.backend.shapes import canonical_axis
-from kbridge.ops.core import cast, convert_to_tensor, host_value, ndim, shape
-from kbridge.ops.indexing import get_item, take
+from kbridge.ops.core import cast, convert_to_tensor, host_value, is_tensor, ndim, shape
+from kbridge.ops.indexing import get_item, running_sum, take
 from kbridge.ops.math import (
     add,
     copy,
     equal,
     floor,
     less_equal,
+    maximum,
+    minimum,
     mod,
     multiply,
     power,
@@ -39,7 +41,11 @@ def filled(shape, fill_value: Other, dtype):
 
 @op(shape=shapes.iota, gradient=False)
 def iota(start, stop, step, dtype):
-    """``start``, ``start + step``, ... up to but without ``stop``; these are numbers that the host knows."""
+    """``start``, ``start + step``, ... up to but without ``stop``: numbers that the host knows, or whole numbers."""
+    if any(is_tensor(bound) for bound in (start, stop, step)):
+        count = -((start - stop) // step)
+        counted = subtract(running_sum(filled((count,), 1, "int32"), 0), 1)
+        return cast(add(multiply(counted, step), start), dtype)
     return convert_to_tensor(np.arange(start, stop, step), dtype)
 
 
@@ -279,16 +285,20 @@ def triu(x: Tensor, k=0):
     return where(_triangle_mask(x, k - 1), zeros_like(x), x)
 
 
+def _least(a, b):
+    """The lesser of two lengths, but not below 0."""
+    return max(min(a, b), 0) if isinstance(a, int) and isinstance(b, int) else maximum(minimum(a, b), 0)
+
+
 @op(shape=shapes.diagonal)
 def diagonal(x: Tensor, offset=0, axis1=0, axis2=1):
     """The diagonal of two axes, ``offset`` places above the main one, as a last axis in their stead."""
     x = moveaxis(x, (axis1, axis2), (-2, -1))
     *others, rows, columns = shape(x)
     if offset >= 0:
-        start, length = offset, min(rows, columns - offset)
+        start, length = offset, _least(rows, columns - offset)
     else:
-        start, length = -offset * columns, min(rows + offset, columns)
-    length = max(length, 0)
+        start, length = -offset * columns, _least(rows + offset, columns)
     flat = reshape(x, (*others, rows * columns))
     return flat[..., start : start + length * (columns + 1) : columns + 1][..., :length]
 

@@ -1,4 +1,4 @@
-"""Reading and writing parts of tensors."""
+"""Reading and writing parts of tensors, and what runs along an axis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from builtins import slice as Slice
 import numpy as np
 
 from kbridge.backend import registry, shapes
-from kbridge.backend.dtypes import first
+from kbridge.backend.dtypes import first, integral
 from kbridge.backend.op import Other, Tensor, op
 from kbridge.ops.core import convert_to_tensor
 from kbridge.ops.core import shape as shape_of
@@ -40,6 +40,16 @@ def take_along_axis(x: Tensor, indices: Other, axis=None):
 @op.required(shape=shapes.sort, out="int32", gradient=False)
 def argsort(x: Tensor, axis=-1):
     """The indices that sort ``x`` along ``axis``; equal items keep their order, NaNs go last. None flattens ``x``."""
+
+
+@op.required(integral, shape=shapes.same)
+def running_sum(x: Tensor, axis):
+    """At each place the sum of the items up to it along ``axis``, an int."""
+
+
+@op.required(integral, shape=shapes.same)
+def running_prod(x: Tensor, axis):
+    """At each place the product of the items up to it along ``axis``, an int."""
 
 
 @op.required(first, shape=shapes.same)

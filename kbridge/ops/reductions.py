@@ -13,7 +13,7 @@ from kbridge.backend.op import Tensor, dtype_of, op
 from kbridge.backend.shapes import canonical_axis
 from kbridge.ops.arrays import broadcast_to, expand_dims, moveaxis, ravel, reshape
 from kbridge.ops.core import cast, ndim, shape
-from kbridge.ops.indexing import argsort, take_along_axis
+from kbridge.ops.indexing import argsort, running_prod, running_sum, take_along_axis
 from kbridge.ops.math import (
     absolute,
     add,
@@ -66,16 +66,6 @@ def argmax(x: Tensor, axis=None, keepdims=False):
 @op.required(promote, shape=shapes.reduction, out="int32", gradient=False)
 def argmin(x: Tensor, axis=None, keepdims=False):
     """The index of the least along ``axis`` (an int), the first of equals; None flattens ``x``."""
-
-
-@op.required(integral, shape=shapes.same)
-def running_sum(x: Tensor, axis):
-    """At each place the sum of the items up to it along ``axis``, an int."""
-
-
-@op.required(integral, shape=shapes.same)
-def running_prod(x: Tensor, axis):
-    """At each place the product of the items up to it along ``axis``, an int."""
 
 
 # -- sums and counts

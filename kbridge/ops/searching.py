@@ -20,7 +20,7 @@ from kbridge.ops.arrays import (
 )
 from kbridge.ops.core import cast, host_value
 from kbridge.ops.core import shape as shape_of
-from kbridge.ops.indexing import argsort, scatter_update, take, take_along_axis
+from kbridge.ops.indexing import argsort, running_sum, scatter_update, take, take_along_axis
 from kbridge.ops.math import (
     add,
     equal,
@@ -35,7 +35,7 @@ from kbridge.ops.math import (
     subtract,
     where,
 )
-from kbridge.ops.reductions import any, max, min, running_sum, sum
+from kbridge.ops.reductions import any, max, min, sum
 
 
 @op.required(promote, shape=shapes.searchsorted, out="int32", gradient=False)

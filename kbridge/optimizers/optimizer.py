@@ -98,7 +98,7 @@ class Optimizer:
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.iterations = Variable(0, dtype="int64", trainable=False, name="iteration", host=True)
+        self.iterations = Variable(0, dtype="int32", trainable=False, name="iteration", host=True)
         self._schedule = None
         self._learning_rate = None
         self._set_learning_rate(learning_rate)

@@ -290,15 +290,15 @@ class Trainer:
         return list(found.values())
 
     def _prepare(self, data, training):
-        """Build everything that a batch like ``data`` tells the shape of: layers, metrics, the optimizer's state."""
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        own = self._has_own_train_step() or type(self).test_step is not Trainer.test_step
-        if self._losses_of_outputs is None or not self.built or self._metrics_of_outputs.entries is None:
+        """Build what a batch like ``data`` tells the shapes of: layers, metrics, the optimizer's state."""
+        own = type(self).train_step if training else type(self).test_step
+        if own not in (Trainer.train_step, Trainer.test_step):
+            return  # what a step of one's own needs is built when it first runs
+        x, y, _ = unpack_x_y_sample_weight(data)
+        if not self.built or self._metrics_of_outputs is None or self._metrics_of_outputs.entries is None:
             y_pred = self._outputs_on_shapes(x)
-            if not own and self.compiled:
-                _, metrics = self._objectives(y_pred)
-                names = metrics.names
-                metrics.build(flat_by_name(y, names, "targets"), flatten([y_pred]))
+            _, metrics = self._objectives(y_pred)
+            metrics.build(flat_by_name(y, metrics.names, "targets"), flatten([y_pred]))
         if training and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
