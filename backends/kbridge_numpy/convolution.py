@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from kbridge_numpy.tape import Traced, record, rule
 
-_PIECE = 1 << 19  # items of the matrix of windows made at a time
+_PIECE = 1 << 18  # items of the matrix of windows made at a time
 
 
 def _pads(shape, window, strides, padding, dilation):
@@ -164,11 +164,12 @@ def _depthwise_kernel(x, g, window, strides, pads, dilation):
     out = g.shape[1:-1]
     g = g.reshape(*g.shape[:-1], channels, width // channels)
     total = np.zeros((*window, channels, width // channels), x.dtype)
+    axes = "nxyz"[: x.ndim - 1]
     for part in _by_sample(x, math.prod(out) * width):
-        chunk = _padded(x[part], pads)[..., None]
+        chunk = _padded(x[part], pads)
         for tap in np.ndindex(*window):
-            product = chunk[(slice(None), *_reached(tap, out, strides, dilation))] * g[part]
-            total[tap] += np.add.reduce(product.reshape(-1, *total.shape[-2:]), 0)
+            met = chunk[(slice(None), *_reached(tap, out, strides, dilation))]
+            total[tap] += np.einsum(f"{axes}c,{axes}cm->cm", met, g[part])
     return total.reshape(*window, 1, width)
 
 

@@ -95,7 +95,15 @@ rule(np.sinc, lambda g, y, x: g * np.where(x == 0, 0, (np.cos(np.pi * x) - y) / 
 
 # -- choice
 
-rule(np.where, None, lambda g, _, c, _a, _b: np.where(c, g, 0), lambda g, _, c, _a, _b: np.where(c, 0, g))
+rule(np.where, None, lambda g, _, c, _a, _b: _choose(c, g, 0), lambda g, _, c, _a, _b: _choose(c, 0, g))
+
+
+def _choose(condition, a, b):
+    from kbridge_numpy.math import where
+
+    return where(condition, a, b)
+
+
 rule(np.clip, lambda g, y, x, *a, **k: g * (x == y))
 
 # -- reductions

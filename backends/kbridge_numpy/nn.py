@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from kbridge_numpy.math import _generator, matmul, plain_erf, sum
+from kbridge_numpy.math import _generator, matmul, plain_erf, sum, where
 from kbridge_numpy.tape import Traced, differentiable, is_floating, record, record_one, rule, strip
 
 
@@ -70,7 +70,7 @@ rule(
 
 @_smooth
 def relu(x):
-    return np.maximum(x, 0)
+    return np.maximum(x, 0) if x.size < 8192 or x.dtype.kind != "f" else x.clip(0, np.inf)  # each is the faster there
 
 
 rule(relu, lambda g, y, _x: g * (strip(y) > 0))
@@ -111,19 +111,19 @@ rule(silu, _silu)
 def leaky_relu(x, negative_slope=0.2):
     if type(x) is Traced:
         return record(leaky_relu, x, negative_slope)
-    return np.where(x > 0, x, x * x.dtype.type(negative_slope))
+    return where(x > 0, x, x * x.dtype.type(negative_slope))
 
 
-rule(leaky_relu, lambda g, _, x, slope: np.where(strip(x) > 0, g, g * slope))
+rule(leaky_relu, lambda g, _, x, slope: where(x > 0, g, g * slope))
 
 
 def elu(x, alpha=1.0):
     if type(x) is Traced:
         return record(elu, x, alpha)
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * x.dtype.type(alpha))
+    return where(x > 0, x, np.expm1(np.minimum(x, 0)) * x.dtype.type(alpha))
 
 
-rule(elu, lambda g, y, x, alpha: np.where(strip(x) > 0, g, g * (y + alpha)))
+rule(elu, lambda g, y, x, alpha: where(x > 0, g, g * (y + alpha)))
 
 _ROOT = float(np.sqrt(2 / np.pi))
 
@@ -172,15 +172,35 @@ def gelu(x, approximate=True):
     return _gelu(x, approximate) if x.ndim else NotImplemented
 
 
+def _largest(x, axis):
+    """The maximum along ``axis``, kept as an axis."""
+    if axis == -1 and x.ndim > 1 and x.shape[-1] <= 32 and x.size >= 4096:  # NumPy is slow on many short rows
+        columns = np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)
+        return np.maximum.reduce(columns, 0).reshape(*x.shape[:-1], 1)
+    return np.maximum.reduce(x, axis, keepdims=True)
+
+
+def _total(x, axis):
+    """The sum along ``axis``, kept as an axis: of rows by a product, which is faster."""
+    if axis == -1 and x.ndim > 1 and 2 < x.dtype.itemsize and x.shape[-1] <= 4096:
+        return (x.reshape(-1, x.shape[-1]) @ _ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
+    return sum(x, axis, True)
+
+
+def _axis(axis, ndim):
+    """-1 for the last axis, a tuple for several."""
+    return -1 if axis == ndim - 1 else tuple(axis) if type(axis) is list else axis
+
+
 def softmax(x, axis=-1):
-    axis = tuple(axis) if type(axis) is list else axis
     if type(x) is Traced:
-        return record(softmax, x, axis)
-    y = x - np.maximum.reduce(x, axis, keepdims=True)
-    if type(y) is not np.ndarray:
-        return y * 0 + 1
+        return record(softmax, x, _axis(axis, x.ndim))
+    if not x.ndim:
+        return np.ones_like(x)
+    axis = _axis(axis, x.ndim)
+    y = x - _largest(x, axis)
     np.exp(y, out=y)
-    y /= sum(y, axis, True)
+    y /= _total(y, axis)
     return y
 
 
@@ -188,11 +208,14 @@ rule(softmax, lambda g, y, _x, axis: y * (g - np.sum(g * y, axis, keepdims=True)
 
 
 def log_softmax(x, axis=-1):
-    axis = tuple(axis) if type(axis) is list else axis
     if type(x) is Traced:
-        return record(log_softmax, x, axis)
-    y = x - np.maximum.reduce(x, axis, keepdims=True)
-    return y - np.log(sum(np.exp(y), axis, True))
+        return record(log_softmax, x, _axis(axis, x.ndim))
+    if not x.ndim:
+        return np.zeros_like(x)
+    axis = _axis(axis, x.ndim)
+    y = x - _largest(x, axis)
+    y -= np.log(_total(np.exp(y), axis))
+    return y
 
 
 rule(log_softmax, lambda g, y, _x, axis: g - np.exp(y) * np.sum(g, axis, keepdims=True))
@@ -202,14 +225,15 @@ rule(log_softmax, lambda g, y, _x, axis: g - np.exp(y) * np.sum(g, axis, keepdim
 
 @differentiable(once=True)
 def _softmax_cross_entropy(traced, target, logits, axis):
-    shifted = logits - np.maximum.reduce(logits, axis, keepdims=True)
+    axis = _axis(axis, logits.ndim)
+    shifted = logits - _largest(logits, axis)
     powers = np.exp(shifted)
-    total = sum(powers, axis, True)
+    total = _total(powers, axis)
     logs = shifted - np.log(total)
 
     def pull(g):
         g = np.expand_dims(g, axis)
-        weight = sum(target, axis, True)
+        weight = _total(target, axis)
         return (-g * logs if traced & 1 else None), (powers * (weight / total) - target) * g, None
 
     return -sum(target * logs, axis), pull
@@ -227,7 +251,7 @@ def _row_starts(rows, width):
 @differentiable(once=True)
 def _sparse_cross_entropy(traced, target, logits):
     """Along the last axis, for logits of rank 2."""
-    powers = logits - np.maximum.reduce(logits, 1, keepdims=True)
+    powers = logits - _largest(logits, -1)
     rows, classes = logits.shape
     exists = target.astype(np.uint32, copy=False) < classes  # a negative number is a large one
     complete = exists.all()
@@ -264,7 +288,7 @@ def _sigmoid_cross_entropy(traced, target, logits):
     power = np.exp(-np.abs(logits))
 
     def pull(g):
-        chance = np.where(logits > 0, 1, power) / (1 + power)
+        chance = where(logits > 0, 1, power) / (1 + power)
         return (-g * logits if traced & 1 else None), (chance - target) * g
 
     return np.maximum(logits, 0) - logits * target + np.log1p(power), pull
@@ -432,9 +456,9 @@ def _attend(traced, q, k, v, bias, hidden, scale, soft_cap):
         weights += bias
     if hidden is not None:
         np.copyto(weights, np.finfo(weights.dtype).min, where=hidden)
-    weights -= np.maximum.reduce(weights, -1, keepdims=True)
+    weights -= _largest(weights, -1)
     np.exp(weights, out=weights)
-    weights /= np.add.reduce(weights, -1, keepdims=True)
+    weights /= _total(weights, -1)
 
     def pull(g):
         dv = np.matmul(np.swapaxes(weights, -1, -2), g) if traced & 4 else None

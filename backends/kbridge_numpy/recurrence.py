@@ -10,27 +10,27 @@ from kbridge_numpy.math import flip, transpose
 from kbridge_numpy.tape import differentiable
 
 
-def _sigmoid(z):
-    z *= 0.5
-    np.tanh(z, out=z)
-    z *= 0.5
-    z += 0.5
+def _sigmoid(z, out):
+    np.multiply(z, 0.5, out=out)
+    np.tanh(out, out=out)
+    out *= 0.5
+    out += 0.5
 
 
-def _hard_sigmoid(z):
-    z /= 6
-    z += 0.5
-    np.clip(z, 0, 1, out=z)
+def _hard_sigmoid(z, out):
+    np.divide(z, 6, out=out)
+    out += 0.5
+    np.clip(out, 0, 1, out=out)
 
 
-# name -> the function, in place; its derivative, from the result
+# name -> the function, into ``out``; its derivative, from the result
 _ACTIVATIONS = {
-    "tanh": (lambda z: np.tanh(z, out=z), lambda y: 1 - y * y),
+    "tanh": (np.tanh, lambda y: 1 - y * y),
     "sigmoid": (_sigmoid, lambda y: y * (1 - y)),
-    "relu": (lambda z: np.maximum(z, 0, out=z), lambda y: (y > 0).astype(y.dtype)),
+    "relu": (lambda z, out: np.maximum(z, 0, out=out), lambda y: (y > 0).astype(y.dtype)),
     "hard_sigmoid": (_hard_sigmoid, lambda y: ((y > 0) & (y < 1)).astype(y.dtype) * y.dtype.type(1 / 6)),
-    "linear": (lambda z: z, np.ones_like),
-    None: (lambda z: z, np.ones_like),
+    "linear": (np.positive, np.ones_like),
+    None: (np.positive, np.ones_like),
 }
 
 
@@ -99,7 +99,7 @@ def _simple_rnn(traced, x, kernel, recurrent_kernel, bias, h, mask, activation):
     for t in range(steps):
         new = states[t + 1]
         new += np.matmul(states[t], recurrent_kernel, out=product)
-        act(new)
+        act(new, new)
         if mask.stays is not None:
             mask.hold(t, [new], [states[t]])
 
@@ -149,13 +149,13 @@ def _lstm(traced, x, kernel, recurrent_kernel, bias, h, c, mask, activation, rec
         now = z[t]
         flat = now.reshape(batch, -1)
         flat += np.matmul(states[t], recurrent, out=product)
-        gate(flat[:, : 3 * units])
-        act(flat[:, 3 * units :])
+        gates, candidate = flat[:, : 3 * units], flat[:, 3 * units :]
+        gate(gates, gates)
+        act(candidate, candidate)
         cell, state = cells[t + 1], states[t + 1]
         np.multiply(now[:, 2], cells[t], out=cell)
         cell += np.multiply(now[:, 1], now[:, 3], out=scratch)
-        bent[t] = cell
-        act(bent[t])
+        act(cell, bent[t])
         np.multiply(now[:, 0], bent[t], out=state)
         if mask.stays is not None:
             mask.hold(t, [state, cell], [states[t], cells[t]])
@@ -224,11 +224,11 @@ def _gru(traced, x, kernel, recurrent_kernel, bias, h, recurrent_bias, mask, res
             np.matmul(old, first, out=product)
         gates, candidate = now[:, :both], now[:, both:]
         gates += product[:, :both]
-        gate(gates)
+        gate(gates, gates)
         recalled[t] = product[:, both:] if reset_after else old
         reset = gates[:, units:] * recalled[t]
         candidate += reset if reset_after else reset @ last
-        act(candidate)
+        act(candidate, candidate)
         np.subtract(old, candidate, out=new)
         new *= gates[:, :units]
         new += candidate

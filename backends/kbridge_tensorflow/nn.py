@@ -136,56 +136,92 @@ def _spread(kernel, dilation):
     return kernel
 
 
-def _convolve(x, kernel, strides, padding, dilations, data_format, groups):
-    options = {"strides": strides, "padding": padding, "data_format": data_format, "dilations": dilations}
-    if x.shape.rank == 4:
-        return _raw.Conv2D(input=x, filter=kernel, **options)
-    if groups == 1:
-        return _raw.Conv3D(input=x, filter=kernel, **options)
-    channels = 1 if data_format.startswith("NC") else -1
-    parts = zip(tf.split(x, groups, channels), tf.split(kernel, groups, -1))
-    return tf.concat([_raw.Conv3D(input=x, filter=k, **options) for x, k in parts], channels)
+def _padding(length, size, stride, dilation, padding):
+    """The zeros before and after an axis."""
+    if padding == "VALID":
+        return [0, 0]
+    total = (-(-length // stride) - 1) * stride + (size - 1) * dilation + 1 - length
+    total = max(total, 0) if isinstance(total, int) else tf.maximum(total, 0)
+    return [total // 2, total - total // 2]
+
+
+def _lengths(windows):
+    return windows.space(registry.load("tensorflow").shape(windows.inputs))
+
+
+def _undilated(windows, sizes, dilation, padding, run):
+    """``run(x, "VALID")`` with a kernel that has no dilation: every so-manieth value goes into an image of its own."""
+    pads, crops = [], []
+    for length, size, step in zip(_lengths(windows), sizes, dilation):
+        low, high = _padding(length, size, 1, step, padding)
+        extra = -(length + low + high) % step
+        pads.append([low, high + extra])
+        crops.append([0, extra])
+    x = windows.inputs
+    if windows.first:
+        x = tf.transpose(x, [0, *range(2, x.shape.rank), 1])
+    x = _raw.SpaceToBatchND(input=x, block_shape=dilation, paddings=pads)
+    x = _raw.BatchToSpaceND(input=run(x, "VALID"), block_shape=dilation, crops=crops)
+    return tf.transpose(x, [0, x.shape.rank - 1, *range(1, x.shape.rank - 1)]) if windows.first else x
 
 
 def convolution(inputs, kernel, strides, padding, data_format, dilation_rate, groups):
-    windows = _Windows(inputs, data_format)
-    padding = padding.upper()
-    # On the CPU, gradients of dilated kernels do not exist.
-    apart = max(dilation_rate) > 1 and not _on_gpu()
-    if apart and max(strides) > 1:
-        kernel, dilation_rate, apart = _spread(kernel, dilation_rate), (1,) * len(strides), False
-    x, kernel = windows.inputs, windows.kernel(kernel)
-    dilations = windows.per_axis(dilation_rate)
-    if not apart:
-        result = _convolve(x, kernel, windows.per_axis(strides), padding, dilations, windows.format, groups)
-        return windows.back(result)
-    # Every dilation-th value goes into an image of its own, which is convolved without dilation.
-    blocks = windows.space(dilations)
-    pads, crops = [], []
-    for length, size, step in zip(windows.space(registry.load("tensorflow").shape(x)), kernel.shape, blocks):
-        total = (size - 1) * step if padding == "SAME" else 0
-        extra = -(length + total) % step
-        pads.append([total // 2, total - total // 2 + extra])
-        crops.append([0, extra])
-    x = _raw.SpaceToBatchND(input=x, block_shape=blocks, paddings=pads)
-    ones = [1] * x.shape.rank
-    x = _convolve(x, kernel, ones, "VALID", ones, windows.format, groups)
-    return windows.back(_raw.BatchToSpaceND(input=x, block_shape=blocks, crops=crops))
+    windows, padding, on_gpu = _Windows(inputs, data_format), padding.upper(), _on_gpu()
+    convolve = _raw.Conv2D if windows.spatial == 2 else _raw.Conv3D
+    channels = 1 if windows.first else -1
+    still = (1,) * windows.rank
+
+    def run(x, padding, dilation=still):
+        if groups > 1 and not (on_gpu and windows.spatial == 2):  # no kernels, or none for the gradient
+            parts = zip(tf.split(x, groups, channels), tf.split(kernel, groups, -1))
+        else:
+            parts = [(x, kernel)]
+        options = {"strides": windows.per_axis(strides), "padding": padding, "dilations": windows.per_axis(dilation)}
+        parts = [convolve(input=x, filter=k, data_format=windows.format, **options) for x, k in parts]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, channels)
+
+    # on the CPU, dilated kernels have no gradient
+    if max(dilation_rate) > 1 and not on_gpu:
+        if max(strides) == 1:
+            kernel = windows.kernel(kernel)
+            dilation = windows.space(windows.per_axis(dilation_rate))
+            return windows.back(_undilated(windows, kernel.shape, dilation, padding, run))
+        kernel, dilation_rate = _spread(kernel, dilation_rate), still
+    kernel = windows.kernel(kernel)
+    return windows.back(run(windows.inputs, padding, dilation_rate))
 
 
 def depthwise_convolution(inputs, kernel, strides, padding, data_format, dilation_rate):
-    windows = _Windows(inputs, data_format)
-    if windows.spatial != 2 or max(dilation_rate) > 1 or len(set(strides)) > 1:
+    windows, padding = _Windows(inputs, data_format), padding.upper()
+    if windows.spatial != 2 or (max(strides) > 1 and max(dilation_rate) > 1):
         return NotImplemented
-    strides = strides * 2 if windows.narrow else strides
-    result = _raw.DepthwiseConv2dNative(
-        input=windows.inputs,
-        filter=windows.kernel(kernel),
-        strides=[1, 1, *strides] if windows.first else [1, *strides, 1],
-        padding=padding.upper(),
-        data_format=windows.format,
-    )
-    return windows.back(result)
+    kernel = windows.kernel(kernel)
+    apart = max(dilation_rate) > 1
+    alike = len(set(strides)) == 1
+    stride = strides[0] if alike else 1
+
+    def run(x, padding):
+        return _raw.DepthwiseConv2dNative(
+            input=x,
+            filter=kernel,
+            strides=[1, 1, stride, stride] if windows.first and not apart else [1, stride, stride, 1],
+            padding=padding,
+            data_format="NHWC" if apart else windows.format,
+        )
+
+    if apart:
+        dilation = windows.space(windows.per_axis(dilation_rate))
+        return windows.back(_undilated(windows, kernel.shape, dilation, padding, run))
+    if alike:
+        return windows.back(run(windows.inputs, padding))
+    # the kernel knows one stride only: all results, of which some are taken
+    steps = windows.space(windows.per_axis(strides))
+    sizes = zip(_lengths(windows), kernel.shape, steps)
+    pads = [_padding(length, size, step, 1, padding) for length, size, step in sizes]
+    around, each = ([[0, 0]] * 2, []) if windows.first else ([[0, 0]], [[0, 0]])
+    x = run(tf.pad(windows.inputs, [*around, *pads, *each]), "VALID")
+    key = [slice(None, None, step) for step in steps]
+    return windows.back(x[(slice(None),) * len(around) + tuple(key)])
 
 
 def convolution_transpose(inputs, kernel, strides, crops, data_format, dilation_rate):

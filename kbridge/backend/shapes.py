@@ -57,7 +57,7 @@ def product(dims):
 
 def sequence(value):
     """An int or a sequence of ints as a tuple."""
-    return tuple(value) if hasattr(value, "__len__") else (value,)
+    return tuple(value) if hasattr(value, "__len__") and getattr(value, "ndim", 1) else (value,)
 
 
 def scalar_int(*args, **kwargs):
@@ -73,7 +73,7 @@ def iota(start, stop, step, dtype):
 
 
 def tried(dims):
-    """The first of ``dims`` that stands for one not known, or None; it may well divide by what does not divide this."""
+    """The first of ``dims`` that stands for one not known, or None: nothing can be said of what divides it."""
     return next((dim for dim in dims if dim and any(dim % trial == 0 for trial in TRIALS)), None)
 
 

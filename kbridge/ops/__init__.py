@@ -1,6 +1,8 @@
 """Every op, by Keras's names: the table of contents of this package."""
 
-from kbridge.ops import fused, image, linalg, nn, numpy, random
+from kbridge.ops import fused as fused
+from kbridge.ops import image, linalg, nn, numpy
+from kbridge.ops import random as random
 from kbridge.ops.activation import (
     celu,
     elu,

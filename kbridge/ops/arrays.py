@@ -415,7 +415,7 @@ def roll(x: Tensor, shift, axis=None):
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), shape(x))
     axes = _axes(axis, x.ndim)
-    shifts = shapes.sequence(shift) if ndim(shift) == 0 or isinstance(shift, (list, tuple)) else list(shift)
+    shifts = shapes.sequence(shift)
     for by, at in zip(shifts * len(axes) if len(shifts) == 1 else shifts, axes):
         length = shape(x)[at]
         if isinstance(by, int) and isinstance(length, int):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
 import math
+
+import numpy as np
 
 from kbridge.backend import dtypes, shapes
 from kbridge.backend.dtypes import floating, integral, promote
 from kbridge.backend.op import Other, Tensor, dtype_of, op
-from kbridge.ops.core import cast
+from kbridge.ops.core import cast, convert_to_tensor
 
 # -- arithmetic
 
@@ -655,7 +656,9 @@ def saturate_cast(x: Tensor, dtype):
         spare = max(high.bit_length() - _EXACT_BITS[held], 0)
         greatest = high >> spare << spare
     result = cast(clip(x, type(own_low)(max(low, own_low)), type(own_high)(min(greatest, own_high))), wanted)
-    return result if greatest == high else where(greater(x, float(greatest)), high, result)
+    if greatest == high:
+        return result
+    return where(greater(x, float(greatest)), convert_to_tensor(np.array(high, wanted)), result)
 
 
 @op

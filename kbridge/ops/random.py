@@ -68,7 +68,7 @@ _GOLDEN = 0x9E3779B9
 
 
 def fold_in(seed, number):
-    """A seed for draw ``number`` (a small int) of those that share ``seed``."""
+    """A seed for draw ``number`` (a small int) of those that share ``seed``. Nested numbers add up."""
     shift = np.array([_GOLDEN * number % 2**32, 0], "uint32")
     return seed + shift
 
@@ -134,9 +134,10 @@ def random_normal(shape, dtype, seed):
     """Numbers of mean 0 and standard deviation 1, in a float dtype."""
     dtype = dtypes.standardize(dtype)
     wide = result_type(dtype, "float32")
-    radius = sqrt(-2.0 * log1p(-draw(random_uniform, shape, wide, seed)))
-    angle = draw(random_uniform, shape, wide, fold_in(seed, 1)) * (2.0 * math.pi)
-    return cast(radius * cos(angle), dtype)
+    digits = 31 if wide == "float64" else 24
+    # Box and Muller: a random radius, and one coordinate of a random angle.
+    u, turn = (cast(_fraction(bits, digits), wide) * 2.0**-digits for bits in _bits(shape, seed))
+    return cast(sqrt(-2.0 * log1p(-u)) * cos(turn * (2.0 * math.pi)), dtype)
 
 
 @op(floating, shape=shapes_nn.drawn_like, gradient=False)
@@ -193,8 +194,8 @@ def random_binomial(counts: Tensor, probabilities: Tensor, seed):
 @op(floating, gradient=False)
 def random_beta(alpha: Tensor, beta: Tensor, seed):
     """Beta-distributed numbers, one for each pair of parameters."""
-    x = draw(random_gamma, alpha + zeros_like(beta), fold_in(seed, 100))
-    y = draw(random_gamma, beta + zeros_like(alpha), fold_in(seed, 101))
+    x = draw(random_gamma, alpha + zeros_like(beta), fold_in(seed, 1000))
+    y = draw(random_gamma, beta + zeros_like(alpha), fold_in(seed, 2000))
     return x / (x + y)
 
 

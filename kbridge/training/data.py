@@ -176,6 +176,7 @@ class StreamData:
         self.begin = begin
         self.steps = steps
         self.endless = endless
+        self.whole = not endless  # whether an epoch is the whole of it, whatever number of batches that is
         self.class_weight = class_weight
         self.end_epoch = on_epoch_end or (lambda: None)
         self.name = name
@@ -205,9 +206,11 @@ class StreamData:
         return _trimmed(x, y, sample_weight)
 
     def epoch(self):
-        """The batches of one epoch: ``steps`` of them, or all up to the end."""
+        """The batches of one epoch: all up to the end, or ``steps`` of them if that was asked for."""
+        if self.whole and not self._peeked:
+            self._iterator = None
         self._ensure_iterator()
-        given = 0
+        given, fresh = 0, False  # fresh: begun anew and nothing given since
         while self.steps is None or given < self.steps:
             if self._peeked:
                 batch = self._peeked.pop()
@@ -215,21 +218,17 @@ class StreamData:
                 try:
                     batch = self._prepare(next(self._iterator))
                 except StopIteration:
-                    self._iterator = None
-                    if self.steps is None or self.endless or not given:
+                    if self.whole or self.endless or fresh:
                         break
+                    self._iterator, fresh = None, True
                     self._ensure_iterator()
                     continue
-            given += 1
+            given, fresh = given + 1, False
             yield batch
-        if not self.endless and self.steps is None:
-            self._iterator = None
         if self.steps is not None and given < self.steps:
             import warnings
 
-            warnings.warn(
-                f"The {self.name} ended after {given} of {self.steps} batches of this epoch.", stacklevel=2
-            )
+            warnings.warn(f"The {self.name} ended after {given} of {self.steps} batches of this epoch.", stacklevel=2)
 
 
 def adapt(x, y=None, sample_weight=None, batch_size=None, steps=None, shuffle=False, class_weight=None):
@@ -243,13 +242,15 @@ def adapt(x, y=None, sample_weight=None, batch_size=None, steps=None, shuffle=Fa
         data = ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight)
         if steps is None or steps == data.steps:
             return data
-        return StreamData(lambda: data.epoch(), steps, name="arrays")
+        stream = StreamData(data.epoch, steps, name="arrays")
+        stream.whole = False
+        return stream
     if y is not None:
         raise ValueError(f"With a {stream.name} as x, y must not be given: its batches hold (x, y).")
     if sample_weight is not None:
         raise ValueError(f"With a {stream.name} as x, sample_weight must not be given: its batches hold it.")
     if steps is not None:
-        stream.steps = steps
+        stream.steps, stream.whole = steps, False
     return stream
 
 
