@@ -188,8 +188,10 @@ def test_variadic_tensors(define, engine):
 def test_scalars_are_weak(engine):
     half = engine.convert(np.array([1.0, 2.0], "float16"))
     whole = engine.convert(np.array([1, 2], "int8"))
+    for scalar in (2.0, 2, True):
+        assert engine.dtype(half * scalar) == engine.dtype(scalar * half) == "float16"
     for scalar in (2.0, 2, True, np.float64(2.0), np.int64(2)):
-        assert engine.dtype(half * scalar) == "float16"
+        assert engine.dtype(OPS["multiply"](half, scalar)) == "float16"
         assert engine.dtype(OPS["multiply"](scalar, half)) == "float16"
     assert engine.dtype(OPS["multiply"](half, np.float32(2.0))) == "float32"
     assert engine.dtype(OPS["multiply"](whole, 2)) == "int8"
@@ -403,7 +405,7 @@ def test_training_moves_from_engine_to_engine():
 
         def step():
             def objective():
-                return OPS["mean"]((OPS["tanh"](OPS["matmul"](x, w)) - y) ** 2)
+                return OPS["mean"](OPS["square"](OPS["tanh"](OPS["matmul"](x, w)) - registry.current().convert(y)))
 
             loss, [g] = registry.current().value_and_grad(objective, [w])
             m.assign(m * 0.9 + g)

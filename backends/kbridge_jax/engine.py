@@ -10,7 +10,7 @@ from kbridge.backend import dtypes
 from kbridge.backend.abstract import Abstract
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.interface import Backend
-from kbridge_jax import control, linalg, math, nn, random, recurrence, transform, wide
+from kbridge_jax import control, linalg, math, nn, random, transform, wide, windows
 
 _FLOATS = frozenset(map(jnp.dtype, dtypes.FLOATS + dtypes.COMPLEX))
 
@@ -50,7 +50,7 @@ def _tensor_types():
 
 class JaxBackend(Backend):
     name = "jax"
-    modules = (math, nn, linalg, random, recurrence, control)
+    modules = (math, nn, windows, linalg, random, control)
     float_dtypes = _FLOATS
     eager = False
 

@@ -10,6 +10,8 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from kbridge_numpy.boxes import strip
+from kbridge_numpy.math import pad_constant
 from kbridge_numpy.tape import Traced, record, rule
 
 _PIECE = 1 << 18  # items of the matrix of windows made at a time
@@ -27,9 +29,8 @@ def _pads(shape, window, strides, padding, dilation):
 
 
 def _out_shape(shape, window, strides, pads, dilation):
-    return tuple(
-        [(n + p + q - (k - 1) * d - 1) // s + 1 for n, k, s, (p, q), d in zip(shape, window, strides, pads, dilation)]
-    )
+    axes = zip(shape, window, strides, pads, dilation)
+    return tuple([(n + p + q - (k - 1) * d - 1) // s + 1 for n, k, s, (p, q), d in axes])
 
 
 def _padded(x, pads, value=0):
@@ -111,38 +112,46 @@ def _input_gradient(g, kernel, shape, strides, pads, dilation):
         again = [(r - p, n - o + p) for n, o, r, (p, _) in zip(shape, out, reach, pads)]
         return _convolve(g, np.ascontiguousarray(turned), strides, again, dilation)
     matrix = kernel.reshape(-1, width).T
-    full = [max(n + p + q, (o - 1) * s + r + 1) for n, o, s, r, (p, q) in zip(shape, out, strides, reach, pads)]
     dx = np.empty((len(g), *shape, channels), g.dtype)
-    samples = max(1, _PIECE // (math.prod(out) * matrix.shape[1]))
-    inner = tuple([slice(p, p + n) for n, (p, _) in zip(shape, pads)])
-    for start in range(0, len(g), samples):
-        part = g[start : start + samples]
-        rows = (part.reshape(-1, width) @ matrix).reshape(*part.shape[:-1], *window, channels)
-        total = np.zeros((len(part), *full, channels), g.dtype)
-        for tap in np.ndindex(*window):
-            total[(slice(None), *_reached(tap, out, strides, dilation))] += rows[(..., *tap, slice(None))]
-        dx[start : start + samples] = total[(slice(None), *inner)]
+    items = math.prod(out) * matrix.shape[1]
+    for part in _by_sample(g, items, _PIECE):
+        rows = (g[part].reshape(-1, width) @ matrix).reshape(*g[part].shape[:-1], *window, channels)
+        rows = np.moveaxis(rows, range(-1 - len(window), -1), range(len(window)))
+        _spread_taps(dx[part], rows.__getitem__, out, window, strides, pads, dilation)
     return dx
 
 
+def _by_sample(x, items, limit=1 << 16):
+    """Slices of the batch with so many items per sample, few enough to stay in the cache."""
+    count = max(1, limit // max(items, 1))
+    return [slice(i, i + count) for i in range(0, len(x), count)]
+
+
 def _reached(tap, out, strides, dilation):
-    """The places that a tap of the window meets, along each spatial axis."""
-    return [slice(t * d, t * d + (o - 1) * s + 1, s) for t, o, s, d in zip(tap, out, strides, dilation)]
+    """The places that a tap of the window meets, along the batch and each spatial axis."""
+    return (slice(None), *[slice(t * d, t * d + (o - 1) * s + 1, s) for t, o, s, d in zip(tap, out, strides, dilation)])
+
+
+def _spread_taps(dx, values, out, window, strides, pads, dilation):
+    """Put into ``dx`` the sum of ``values(tap)`` over the taps, each at the places that it meets."""
+    shape = dx.shape[1:-1]
+    full = [
+        max(n + p + q, (o - 1) * s + (k - 1) * d + 1)
+        for n, o, k, s, d, (p, q) in zip(shape, out, window, strides, dilation, pads)
+    ]
+    total = np.zeros((len(dx), *full, dx.shape[-1]), dx.dtype)
+    for tap in np.ndindex(*window):
+        total[_reached(tap, out, strides, dilation)] += values(tap)
+    dx[...] = total[(slice(None), *[slice(p, p + n) for n, (p, _) in zip(shape, pads)])]
 
 
 # -- in groups of channels; a group for each channel is a sum of products, tap by tap
 
 
-def _each_group(function, groups, arrays, parts):
-    """``function`` of the g-th slice of each array along its axis in ``parts``, for each group, joined at the last."""
-    split = [np.split(x, groups, axis) for x, axis in zip(arrays, parts, strict=True)]
-    return np.concatenate([function(*slices) for slices in zip(*split, strict=True)], -1)
-
-
-def _by_sample(x, items):
-    """Slices of the batch for which a few arrays of so many items per sample stay in the cache."""
-    count = max(1, (1 << 16) // max(items, 1))
-    return [slice(i, i + count) for i in range(0, len(x), count)]
+def _each_group(function, groups, *arrays):
+    """``function`` of the g-th slice of each array along its last axis, for each group, joined at the last."""
+    split = [np.split(x, groups, -1) for x in arrays]
+    return np.concatenate([function(*slices) for slices in zip(*split)], -1)
 
 
 def _depthwise(x, kernel, strides, pads, dilation):
@@ -155,7 +164,7 @@ def _depthwise(x, kernel, strides, pads, dilation):
         chunk, total = _padded(x[part], pads)[..., None], y[part]
         product = np.empty_like(total)
         for tap in np.ndindex(*window):
-            total += np.multiply(chunk[(slice(None), *_reached(tap, out, strides, dilation))], taps[tap], out=product)
+            total += np.multiply(chunk[_reached(tap, out, strides, dilation)], taps[tap], out=product)
     return y.reshape(*y.shape[:-2], width)
 
 
@@ -168,31 +177,25 @@ def _depthwise_kernel(x, g, window, strides, pads, dilation):
     for part in _by_sample(x, math.prod(out) * width):
         chunk = _padded(x[part], pads)
         for tap in np.ndindex(*window):
-            met = chunk[(slice(None), *_reached(tap, out, strides, dilation))]
+            met = chunk[_reached(tap, out, strides, dilation)]
             total[tap] += np.einsum(f"{axes}c,{axes}cm->cm", met, g[part])
     return total.reshape(*window, 1, width)
 
 
 def _depthwise_input(g, kernel, shape, strides, pads, dilation):
     *window, _, width = kernel.shape
-    channels = width // (multiplier := width // shape[-1])
-    taps = kernel.reshape(*window, channels, multiplier)
+    channels = shape[-1]
+    taps = kernel.reshape(*window, channels, width // channels)
     out = g.shape[1:-1]
-    g = g.reshape(*g.shape[:-1], channels, multiplier)
+    g = g.reshape(*g.shape[:-1], channels, width // channels)
     dx = np.empty((len(g), *shape), g.dtype)
-    full = [
-        max(n + p + q, (o - 1) * s + (k - 1) * d + 1)
-        for n, o, k, s, d, (p, q) in zip(shape, out, window, strides, dilation, pads)
-    ]
-    inner = (slice(None), *[slice(p, p + n) for n, (p, _) in zip(shape, pads)])
+
+    def value(tap, part):
+        product = g[part] * taps[tap]
+        return product[..., 0] if width == channels else np.add.reduce(product, -1)
+
     for part in _by_sample(g, math.prod(out) * width):
-        total = np.zeros((len(g[part]), *full, channels), g.dtype)
-        for tap in np.ndindex(*window):
-            product = g[part] * taps[tap]
-            total[(slice(None), *_reached(tap, out, strides, dilation))] += (
-                product[..., 0] if multiplier == 1 else np.add.reduce(product, -1)
-            )
-        dx[part] = total[inner]
+        _spread_taps(dx[part], lambda tap, part=part: value(tap, part), out, window, strides, pads, dilation)
     return dx
 
 
@@ -206,7 +209,7 @@ def convolve(x, kernel, strides, pads, dilation, groups):
         return _convolve(x, kernel, strides, pads, dilation)
     if groups == x.shape[-1]:
         return _depthwise(x, kernel, strides, pads, dilation)
-    return _each_group(lambda x, k: _convolve(x, k, strides, pads, dilation), groups, (x, kernel), (-1, -1))
+    return _each_group(lambda x, k: _convolve(x, k, strides, pads, dilation), groups, x, kernel)
 
 
 def input_gradient(g, kernel, shape, strides, pads, dilation, groups):
@@ -219,7 +222,7 @@ def input_gradient(g, kernel, shape, strides, pads, dilation, groups):
     def one(g, kernel):
         return _input_gradient(g, kernel, shape[:-1], strides, pads, dilation)
 
-    return one(g, kernel) if groups == 1 else _each_group(one, groups, (g, kernel), (-1, -1))
+    return one(g, kernel) if groups == 1 else _each_group(one, groups, g, kernel)
 
 
 def kernel_gradient(x, g, window, strides, pads, dilation, groups):
@@ -230,7 +233,7 @@ def kernel_gradient(x, g, window, strides, pads, dilation, groups):
         return _kernel_gradient(x, g, window, strides, pads, dilation)
     if groups == x.shape[-1]:
         return _depthwise_kernel(x, g, window, strides, pads, dilation)
-    return _each_group(lambda x, g: _kernel_gradient(x, g, window, strides, pads, dilation), groups, (x, g), (-1, -1))
+    return _each_group(lambda x, g: _kernel_gradient(x, g, window, strides, pads, dilation), groups, x, g)
 
 
 rule(
@@ -283,8 +286,6 @@ def convolution_transpose(inputs, kernel, strides, crops, data_format, dilation_
     y = input_gradient(x, k, (*shape, k.shape[-2]), tuple(strides), cut, tuple(dilation_rate), 1)
     added = [(max(-low, 0), max(-high, 0)) for low, high in crops]
     if any(low or high for low, high in added):
-        from kbridge_numpy.math import pad_constant
-
         y = pad_constant(y, [(0, 0), *added, (0, 0)])
     return _as_asked(y, data_format).astype(inputs.dtype, copy=False)
 
@@ -342,28 +343,25 @@ def _winners(x, y, size, strides, pads):
     """(place, mask) for each tap of the window: where it holds the window's first maximum."""
     padded = _padded(x, pads, -np.inf)
     free = np.ones(y.shape, bool)
-    taps = list(np.ndindex(*size))
-    for tap in taps:
-        place = (slice(None), *_reached(tap, y.shape[1:-1], strides, (1,) * len(size)))
+    for tap in np.ndindex(*size):
+        place = _reached(tap, y.shape[1:-1], strides, (1,) * len(size))
         mask = padded[place] == y
         mask &= free
-        if tap != taps[-1]:
-            free &= ~mask
+        free ^= mask
         yield place, mask
 
 
-def unpool(g, x, y, size, strides, pads):
+def _unpool(g, x, y, size, strides, pads):
     """``g`` put where the maxima of ``x`` are: the gradient of ``_max_pool``."""
     if type(g) is Traced:
-        return record(unpool, g, x, y, size, strides, pads)
+        return record(_unpool, g, x, y, size, strides, pads)
     dx = np.empty(x.shape, g.dtype)
+    inner = [slice(p, p + n) for n, (p, _) in zip(x.shape[1:-1], pads)]
     for part in _by_sample(x, math.prod(x.shape[1:])):
-        whole = x[part]
-        shape = [n + p + q for n, (p, q) in zip(x.shape[1:-1], pads)]
-        total = np.zeros((len(whole), *shape, x.shape[-1]), g.dtype)
-        for place, mask in _winners(whole, y[part], size, strides, pads):
+        total = _padded(np.zeros(x[part].shape, g.dtype), pads)
+        for place, mask in _winners(x[part], y[part], size, strides, pads):
             total[place] += g[part] * mask
-        dx[part] = total[(slice(None), *[slice(p, p + n) for n, (p, _) in zip(x.shape[1:-1], pads)])]
+        dx[part] = total[(slice(None), *inner)]
     return dx
 
 
@@ -378,15 +376,9 @@ def _select(g, x, y, size, strides, pads):
     return total
 
 
-def _plain(x):
-    while type(x) is Traced:
-        x = x.value
-    return x
-
-
-rule(_max_pool, lambda g, y, x, *how: unpool(g, _plain(x), _plain(y), *how))
-rule(unpool, lambda g, _, _g, x, y, *how: _select(g, x, y, *how))
-rule(_select, lambda g, _, _g, x, y, *how: unpool(g, x, y, *how))
+rule(_max_pool, lambda g, y, x, *how: _unpool(g, strip(x), strip(y), *how))
+rule(_unpool, lambda g, _, _g, x, y, *how: _select(g, x, y, *how))
+rule(_select, lambda g, _, _g, x, y, *how: _unpool(g, x, y, *how))
 
 
 def max_pooling(inputs, pool_size, strides, padding, data_format):

@@ -5,18 +5,17 @@ from functools import cache
 
 import numpy as np
 
-from kbridge import config
 from kbridge.backend import registry
 from kbridge.backend.dtypes import standardize
 from kbridge.backend.frame import current_frame, get_frame
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
 from kbridge_numpy import convolution, gradients, linalg, math, nn, recurrence
-from kbridge_numpy.tape import Tape, Traced, depth, is_floating, strip
+from kbridge_numpy.boxes import strip
+from kbridge_numpy.tape import FLOATS, Tape, Traced, depth, is_floating
 
 # Scalars are tensors too: NumPy's reductions return them.
 _SCALARS = {np.dtype(code).type for code in "?bBhHiIlLqQefdFD"}
-_FLOATS = {np.dtype(code) for code in "efdFD"}
 
 
 @cache
@@ -42,7 +41,7 @@ class NumPyBackend(Backend):
     name = "numpy"
     modules = (math, nn, linalg, convolution, recurrence)
     tensor_types = {np.ndarray, Traced, *_SCALARS}
-    float_dtypes = _FLOATS
+    float_dtypes = FLOATS
 
     def __init__(self):
         self._joined = {}  # ids of variables -> the _Joined that holds them

@@ -8,9 +8,9 @@ import operator
 
 import numpy as np
 
-from kbridge_numpy import gradients
-from kbridge_numpy.gradients import join, multiply_matrices
-from kbridge_numpy.tape import RULES, Traced, differentiable, put, record, record_one, rule, strip
+from kbridge_numpy.boxes import strip
+from kbridge_numpy.gradients import choose, join, multiply_matrices, spread
+from kbridge_numpy.tape import RULES, Traced, put, record, record_one, rule
 
 
 def like(function):
@@ -29,13 +29,21 @@ def dtype_of(name):
     return numpy_dtype(name)
 
 
+def _axes(axis):
+    return tuple(axis) if type(axis) is list else axis
+
+
 # -- elementwise
 
 
-def _unary(function):
-    def run(x):
-        return record_one(function, x) if type(x) is Traced else function(x)
+def unary(function):
+    """An op of one tensor, by a function of plain arrays and its gradient rule."""
 
+    def run(x):
+        return record_one(run, x) if type(x) is Traced else function(x)
+
+    if function in RULES:
+        RULES[run] = RULES[function]
     return run
 
 
@@ -75,29 +83,30 @@ floor_divide, mod, fmod = map(_binary, (np.floor_divide, np.remainder, np.fmod))
 maximum, minimum, fmax, fmin = map(_binary, (np.maximum, np.minimum, np.fmax, np.fmin))
 arctan2, hypot, heaviside = map(_binary, (np.arctan2, np.hypot, np.heaviside))
 logaddexp, logaddexp2 = map(_binary, (np.logaddexp, np.logaddexp2))
-negative, absolute, square, reciprocal = map(_unary, (np.negative, np.absolute, np.square, np.reciprocal))
-exp, expm1, log, log1p, sqrt, cbrt = map(_unary, (np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.cbrt))
-exp2, log2, log10 = map(_unary, (np.exp2, np.log2, np.log10))
-sin, cos, tan, arcsin, arccos, arctan = map(_unary, (np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan))
-sinh, cosh, tanh = map(_unary, (np.sinh, np.cosh, np.tanh))
-arcsinh, arccosh, arctanh = map(_unary, (np.arcsinh, np.arccosh, np.arctanh))
-deg2rad, rad2deg = map(_unary, (np.deg2rad, np.rad2deg))
+negative, absolute, square, reciprocal = map(unary, (np.negative, np.absolute, np.square, np.reciprocal))
+exp, expm1, log, log1p, sqrt, cbrt = map(unary, (np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.cbrt))
+exp2, log2, log10 = map(unary, (np.exp2, np.log2, np.log10))
+sin, cos, tan, arcsin, arccos, arctan = map(unary, (np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan))
+sinh, cosh, tanh = map(unary, (np.sinh, np.cosh, np.tanh))
+arcsinh, arccosh, arctanh = map(unary, (np.arcsinh, np.arccosh, np.arctanh))
+deg2rad, rad2deg = map(unary, (np.deg2rad, np.rad2deg))
 sign, floor, ceil, rint, trunc = map(_plain, (np.sign, np.floor, np.ceil, np.rint, np.trunc))
 equal, not_equal, less, less_equal = map(_plain, (np.equal, np.not_equal, np.less, np.less_equal))
 greater, greater_equal, nextafter = map(_plain, (np.greater, np.greater_equal, np.nextafter))
 isnan, isinf, isfinite, signbit = map(_plain, (np.isnan, np.isinf, np.isfinite, np.signbit))
 logical_and, logical_or, logical_xor = map(_plain, (np.logical_and, np.logical_or, np.logical_xor))
 logical_not, gcd, lcm = map(_plain, (np.logical_not, np.gcd, np.lcm))
-conj = _unary(np.conjugate)
+conj = unary(np.conjugate)
 
 
 @like(np.power)
 def power(x1, x2):
     if type(x1) is Traced or type(x2) is Traced:
-        return record(power, *_alike(x1, x2)) if type(x2) not in (int, float) else record(power, x1, x2)
-    if type(x2) is int and x2 == 3:  # NumPy's own power takes a logarithm
+        return record(power, *((x1, x2) if type(x2) in _NUMBERS else _alike(x1, x2)))
+    if type(x2) is int and x2 == 3:  # in the general case NumPy takes a logarithm
         return x1 * x1 * x1
-    return np.asarray(x1)[()] ** x2 if type(x2) in (int, float) else np.power(*_alike(x1, x2))
+    y = np.asarray(x1) ** x2 if type(x2) in _NUMBERS else np.power(*_alike(x1, x2))
+    return y if type(x2) is not float or y.dtype == x1.dtype else y.astype(x1.dtype)
 
 
 def _bits(function):
@@ -112,22 +121,24 @@ def bitwise_not(x):
     return np.invert(x)
 
 
-def real(x):
-    if x.dtype.kind != "c":
-        return x
-    return record(np.real, x) if type(x) is Traced else np.real(x)
+def _part(function, of_real):
+    def run(x):
+        if x.dtype.kind != "c":
+            return of_real(x)
+        return record(function, x) if type(x) is Traced else function(x)
+
+    return run
 
 
-def imag(x):
-    if x.dtype.kind != "c":
-        return np.zeros_like(strip(x))
-    return record(np.imag, x) if type(x) is Traced else np.imag(x)
+real = _part(np.real, lambda x: x)
+imag = _part(np.imag, lambda x: np.zeros_like(strip(x)))
 
 
 def clip(x, x_min, x_max):
-    if type(x) is Traced or type(x_min) is Traced or type(x_max) is Traced:
-        return NotImplemented
-    return np.clip(x, strip(x_min), strip(x_max)).astype(x.dtype, copy=False)
+    x_min, x_max = strip(x_min), strip(x_max)
+    if type(x) is Traced:
+        return record(np.clip, x, x_min, x_max)
+    return np.clip(x, x_min, x_max).astype(x.dtype, copy=False)
 
 
 @like(np.where)
@@ -138,23 +149,7 @@ def where(condition, x1=None, x2=None):
     x1, x2 = _alike(x1, x2)
     if type(x1) is Traced or type(x2) is Traced:
         return record(where, condition, x1, x2)
-    if condition.size < 1024 or condition.dtype != bool or x1.dtype != x2.dtype or x1.dtype.itemsize not in _WORDS:
-        return np.where(condition, x1, x2)
-    return _blend(condition, x1, x2)
-
-
-_WORDS = {2: np.int16, 4: np.int32, 8: np.int64}
-
-
-def _blend(condition, x1, x2):
-    """``where`` by bits: without the branches of NumPy's, which take long where the condition is irregular."""
-    word = _WORDS[x1.dtype.itemsize]
-    mask = condition.view(np.int8).astype(word)
-    np.negative(mask, out=mask)  # all ones where it holds
-    a, b = x1.view(word), x2.view(word)
-    if b.ndim == 0 and b == 0:
-        return (mask & a).view(x1.dtype)
-    return ((a ^ b) & mask ^ b).view(x1.dtype)
+    return choose(condition, x1, x2) if x1.dtype == x2.dtype else np.where(condition, x1, x2)
 
 
 def stop_gradient(variable):
@@ -231,16 +226,9 @@ def plain_erfinv(x):
     return np.copysign(guess, wide).astype(x.dtype, copy=False)
 
 
-def erf(x):
-    return record(erf, x) if type(x) is Traced else plain_erf(x)
-
-
-def erfinv(x):
-    return record(erfinv, x) if type(x) is Traced else plain_erfinv(x)
-
-
-rule(erf, lambda g, _, x: g * np.exp(-x * x) * float(2 / np.sqrt(np.pi)))
-rule(erfinv, lambda g, y, _x: g * np.exp(y * y) * float(np.sqrt(np.pi) / 2))
+rule(plain_erf, lambda g, _, x: g * np.exp(-x * x) * float(2 / np.sqrt(np.pi)))
+rule(plain_erfinv, lambda g, y, _x: g * np.exp(y * y) * float(np.sqrt(np.pi) / 2))
+erf, erfinv = map(unary, (plain_erf, plain_erfinv))
 
 # -- shapes
 
@@ -268,13 +256,11 @@ def expand_dims(x, axis):
 
 
 def squeeze(x, axis=None):
-    if type(axis) is list:
-        axis = tuple(axis)
-    return x.reshape(np.squeeze(strip(x), axis).shape)
+    return x.reshape(np.squeeze(strip(x), _axes(axis)).shape)
 
 
 def flip(x, axis=None):
-    axis = tuple(axis) if type(axis) is list else axis
+    axis = _axes(axis)
     return record(np.flip, x, axis) if type(x) is Traced else np.flip(x, axis)
 
 
@@ -290,22 +276,10 @@ def filled(shape, fill_value, dtype):
     return np.full(shape, strip(fill_value), dtype_of(dtype)) if type(fill_value) is not Traced else NotImplemented
 
 
-def iota(start, stop, step, dtype):
-    return np.arange(start, stop, step).astype(dtype_of(dtype), copy=False)
-
-
-def zeros_like(x, dtype=None):
-    return np.zeros(x.shape, x.dtype if dtype is None else dtype_of(dtype))
-
-
-def ones_like(x, dtype=None):
-    return np.ones(x.shape, x.dtype if dtype is None else dtype_of(dtype))
-
-
 def pad_constant(x, pad_width, value=0):
     if type(x) is Traced:
         return record(pad_constant, x, pad_width, strip(value))
-    padded = np.full([n + before + after for n, (before, after) in zip(x.shape, pad_width, strict=True)], value, x.dtype)
+    padded = np.full([n + before + after for n, (before, after) in zip(x.shape, pad_width)], value, x.dtype)
     padded[_inner(pad_width, x.shape)] = x
     return padded
 
@@ -315,14 +289,6 @@ def _inner(pad_width, shape):
 
 
 rule(pad_constant, lambda g, _, x_shape, pad_width, value: g[_inner(pad_width, x_shape)])
-
-
-def tril(x, k=0):
-    return record(np.tril, x, k) if type(x) is Traced else np.tril(x, k)
-
-
-def triu(x, k=0):
-    return record(np.triu, x, k) if type(x) is Traced else np.triu(x, k)
 
 
 # -- indexing
@@ -382,6 +348,8 @@ def scatter_update(inputs, indices, updates, reduction=None):
     key = tuple(np.moveaxis(strip(indices), -1, 0))
     if reduction is None:
         return _replaced(inputs, updates, key)
+    if reduction == "add" and len(key) == 1:
+        return inputs + spread(updates, inputs.shape, key[0], 0)
     return _scatter(inputs, updates, key, reduction)
 
 
@@ -434,29 +402,13 @@ def searchsorted(sorted_sequence, values, side="left"):
 
 def top_k(x, k, sorted=True):
     plain = strip(x)
-    if 0 < 8 * k < plain.shape[-1]:  # a partition first: the k best, in any order, ties by their place
-        bound = -np.partition(-plain, k - 1, -1)[..., k - 1 : k] if plain.dtype.kind == "f" else None
-        if bound is None or np.isnan(bound).any():
-            order = np.argsort(_descending(plain), -1, kind="stable")[..., :k]
-        else:
-            rank = np.where(plain > bound, 0, np.where(plain == bound, 1, 2)).astype(np.int8)
-            order = np.sort(np.argsort(rank, -1, kind="stable")[..., :k], -1)
-            values = np.take_along_axis(plain, order, -1)
-            order = np.take_along_axis(order, np.argsort(-values, -1, kind="stable"), -1)
-    else:
-        order = np.argsort(_descending(plain), -1, kind="stable")[..., :k]
+    # a key whose ascending order is the descending one of x
+    key = ~plain if plain.dtype.kind in "bu" else -plain.astype(np.int64) if plain.dtype.kind == "i" else -plain
+    order = np.argsort(key, -1, kind="stable")[..., :k]
     return take_along_axis(x, order, -1), order.astype(np.int32)
 
 
-def _descending(x):
-    """A key whose ascending order is the descending order of ``x``."""
-    return ~x if x.dtype.kind in "bu" else -x if x.dtype.kind == "f" else -x.astype(np.int64)
-
-
 # -- reductions
-
-def _axes(axis):
-    return tuple(axis) if type(axis) is list else axis
 
 
 def _strong(y):
@@ -485,38 +437,35 @@ def mean(x, axis=None, keepdims=False):
     return _strong(total / x.dtype.type(x.size / builtins.max(total.size, 1)))
 
 
-@like(np.max)
-def max(x, axis=None, keepdims=False, initial=None):
-    return _extremum(np.maximum, max, x, _axes(axis), keepdims, initial)
+def _extremum(ufunc, function):
+    @like(function)
+    def run(x, axis=None, keepdims=False, initial=None):
+        axis = _axes(axis)
+        if type(x) is not Traced:
+            bound = {} if initial is None else {"initial": initial}
+            return _strong(ufunc.reduce(x, axis, keepdims=keepdims, **bound))
+        best = record(run, x, axis, keepdims=keepdims)
+        return best if initial is None else record(ufunc, best, initial)
+
+    return run
 
 
-@like(np.min)
-def min(x, axis=None, keepdims=False, initial=None):
-    return _extremum(np.minimum, min, x, _axes(axis), keepdims, initial)
+def _place(function):
+    return lambda x, axis=None, keepdims=False: function(strip(x), axis, keepdims=keepdims)
 
 
-def _extremum(ufunc, own, x, axis, keepdims, initial):
-    if type(x) is not Traced:
-        bound = {} if initial is None else {"initial": initial}
-        return _strong(ufunc.reduce(x, axis, keepdims=keepdims, **bound))
-    best = record(own, x, axis, keepdims=keepdims)
-    return best if initial is None else record(ufunc, best, initial)
+def _truth(ufunc):
+    return lambda x, axis=None, keepdims=False: ufunc.reduce(strip(x), _axes(axis), keepdims=keepdims)
 
 
-def argmax(x, axis=None, keepdims=False):
-    return np.argmax(strip(x), axis, keepdims=keepdims)
+def _running(function):
+    return lambda x, axis: record(function, x, axis) if type(x) is Traced else function(x, axis, dtype=x.dtype)
 
 
-def argmin(x, axis=None, keepdims=False):
-    return np.argmin(strip(x), axis, keepdims=keepdims)
-
-
-def running_sum(x, axis):
-    return record(np.cumsum, x, axis) if type(x) is Traced else np.cumsum(x, axis, dtype=x.dtype)
-
-
-def running_prod(x, axis):
-    return record(np.cumprod, x, axis) if type(x) is Traced else np.cumprod(x, axis, dtype=x.dtype)
+max, min = map(_extremum, (np.maximum, np.minimum), (np.max, np.min))
+argmax, argmin = map(_place, (np.argmax, np.argmin))
+all, any = map(_truth, (np.logical_and, np.logical_or))
+running_sum, running_prod = map(_running, (np.cumsum, np.cumprod))
 
 
 @like(np.prod)
@@ -525,14 +474,6 @@ def reduce_prod(x, axis=None, keepdims=False):
     if type(x) is Traced:
         return record(reduce_prod, x, axis, keepdims=keepdims)
     return _strong(np.multiply.reduce(x, axis, x.dtype, None, keepdims))
-
-
-def all(x, axis=None, keepdims=False):
-    return np.logical_and.reduce(strip(x), _axes(axis), keepdims=keepdims)
-
-
-def any(x, axis=None, keepdims=False):
-    return np.logical_or.reduce(strip(x), _axes(axis), keepdims=keepdims)
 
 
 # -- products
@@ -627,16 +568,16 @@ def _placed(x, term, result):
 # -- random numbers, from seed = (key, counter)
 
 
-def _generator(seed):
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([int(n) for n in seed])))
+def generator(seed):
+    return np.random.Generator(np.random.SFC64(np.asarray(seed, np.uint32)))
 
 
 def random_uniform(shape, dtype, seed):
     dtype = dtype_of(dtype)
     if dtype.itemsize > 4:
-        return _generator(seed).random(shape, dtype)
+        return np.asarray(generator(seed).random(shape, dtype))
     size = int(np.prod(shape))
-    bits = _generator(seed).bit_generator.random_raw(-(-size // 2)).view(np.uint32)[:size]
+    bits = generator(seed).bit_generator.random_raw(-(-size // 2)).view(np.uint32)[:size]
     digits = 24 if dtype.itemsize == 4 else 11 if dtype.kind == "f" else 8  # as many as the dtype holds: never 1
     bits >>= 32 - digits
     numbers = bits.astype(np.float32)
@@ -646,7 +587,7 @@ def random_uniform(shape, dtype, seed):
 
 def random_normal(shape, dtype, seed):
     dtype = dtype_of(dtype)
-    return _generator(seed).standard_normal(shape, _drawn(dtype)).astype(dtype, copy=False)
+    return generator(seed).standard_normal(shape, _drawn(dtype)).astype(dtype, copy=False)
 
 
 def _drawn(dtype):
@@ -655,10 +596,10 @@ def _drawn(dtype):
 
 def random_gamma(alpha, seed):
     alpha = strip(alpha)
-    return _generator(seed).standard_gamma(alpha, None, _drawn(alpha.dtype)).astype(alpha.dtype, copy=False)
+    return generator(seed).standard_gamma(alpha, None, _drawn(alpha.dtype)).astype(alpha.dtype, copy=False)
 
 
 def random_binomial(counts, probabilities, seed):
     counts = strip(counts)
-    found = _generator(seed).binomial(counts.astype(np.int64), np.asarray(strip(probabilities), np.float64))
+    found = generator(seed).binomial(counts.astype(np.int64), np.asarray(strip(probabilities), np.float64))
     return np.asarray(found).astype(counts.dtype)

@@ -8,21 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from kbridge_numpy.math import _generator, matmul, plain_erf, sum, where
-from kbridge_numpy.tape import Traced, differentiable, is_floating, record, record_one, rule, strip
+from kbridge import config
+from kbridge_numpy.boxes import strip
+from kbridge_numpy.math import generator, matmul, plain_erf, sum, unary, where
+from kbridge_numpy.tape import Traced, differentiable, is_floating, record, rule
 
-
-def _smooth(function):
-    """An op of one tensor: recorded where it is traced, else ``function``."""
-
-    def run(x):
-        return record_one(run, x) if type(x) is Traced else function(x)
-
-    run.__name__ = run.__qualname__ = function.__name__
-    return run
-
-
-# -- products
+# -- sums and maxima, by the way that is fastest
 
 
 @lru_cache(16)
@@ -31,10 +22,33 @@ def _ones(n, dtype):
 
 
 def _column_sum(g):
-    """The sum over all axes but the last, as a product: faster than a reduction."""
+    """The sum over all axes but the last."""
     if type(g) is Traced or g.dtype.itemsize == 2:
         return sum(g, tuple(range(g.ndim - 1)))
     return _ones(g.size // g.shape[-1], g.dtype) @ g.reshape(-1, g.shape[-1])
+
+
+def _total(x, axis):
+    """The sum along ``axis``, kept as an axis."""
+    if axis == -1 and x.ndim > 1 and 2 < x.dtype.itemsize and x.shape[-1] <= 4096:
+        return (x.reshape(-1, x.shape[-1]) @ _ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
+    return sum(x, axis, True)
+
+
+def _largest(x, axis):
+    """The maximum along ``axis``, kept as an axis."""
+    if axis == -1 and x.ndim > 1 and x.shape[-1] <= 32 and x.size >= 4096:  # NumPy is slow on many short rows
+        columns = np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)
+        return np.maximum.reduce(columns, 0).reshape(*x.shape[:-1], 1)
+    return np.maximum.reduce(x, axis, keepdims=True)
+
+
+def _axis(axis, ndim):
+    """-1 for the last axis, a tuple for several."""
+    return -1 if axis == ndim - 1 else tuple(axis) if type(axis) is list else axis
+
+
+# -- the dense layer
 
 
 def dense(x, kernel, bias=None):
@@ -42,13 +56,10 @@ def dense(x, kernel, bias=None):
         if kernel.ndim != 2 or x.ndim < 2:
             return NotImplemented
         return record(dense, x, kernel, bias)
-    if x.ndim == 2 and x.dtype.itemsize > 2:
-        y = x @ kernel
-    else:
-        y = matmul(x, kernel)
+    y = x @ kernel if x.ndim == 2 and x.dtype.itemsize > 2 else matmul(x, kernel)
     if bias is None:
         return y
-    if type(y) is not np.ndarray:  # a number, or a tensor of an outer tape
+    if type(y) is not np.ndarray:
         return y + bias
     y += bias
     return y
@@ -68,34 +79,25 @@ rule(
 # -- activations
 
 
-@_smooth
+@unary
 def relu(x):
     return np.maximum(x, 0) if x.size < 8192 or x.dtype.kind != "f" else x.clip(0, np.inf)  # each is the faster there
 
 
-rule(relu, lambda g, y, _x: g * (strip(y) > 0))
-
-
-@_smooth
+@unary
 def sigmoid(x):
-    y = np.maximum(x, -88 if x.dtype.itemsize == 4 else -11 if x.dtype.itemsize == 2 else -709)
+    y = np.maximum(x, -88 if x.dtype.itemsize == 4 else -11 if x.dtype.itemsize == 2 else -709)  # no overflow
     y = np.exp(np.negative(y))
     y += 1
     return np.reciprocal(y)
 
 
-rule(sigmoid, lambda g, y, _x: g * y * (1 - y))
-
-
-@_smooth
+@unary
 def softplus(x):
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-rule(softplus, lambda g, _, x: g * sigmoid(x))
-
-
-@_smooth
+@unary
 def silu(x):
     return x * sigmoid(x)
 
@@ -105,6 +107,9 @@ def _silu(g, _, x):
     return g * (s * (1 + x * (1 - s)))
 
 
+rule(relu, lambda g, y, _x: g * (y > 0))
+rule(sigmoid, lambda g, y, _x: g * y * (1 - y))
+rule(softplus, lambda g, _, x: g * sigmoid(x))
 rule(silu, _silu)
 
 
@@ -114,82 +119,44 @@ def leaky_relu(x, negative_slope=0.2):
     return where(x > 0, x, x * x.dtype.type(negative_slope))
 
 
-rule(leaky_relu, lambda g, _, x, slope: where(x > 0, g, g * slope))
-
-
 def elu(x, alpha=1.0):
     if type(x) is Traced:
         return record(elu, x, alpha)
     return where(x > 0, x, np.expm1(np.minimum(x, 0)) * x.dtype.type(alpha))
 
 
+rule(leaky_relu, lambda g, _, x, slope: where(x > 0, g, g * slope))
 rule(elu, lambda g, y, x, alpha: where(x > 0, g, g * (y + alpha)))
-
-_ROOT = float(np.sqrt(2 / np.pi))
 
 
 @differentiable(once=True)
 def _gelu(traced, x, approximate):
-    kind = x.dtype.type
+    root = x.dtype.type(np.sqrt(2 / np.pi))
     if approximate:
         squared = x * x
-        bent = squared * kind(0.044715 * _ROOT)
-        bent += kind(_ROOT)
-        bent *= x
-        half = np.tanh(bent, out=bent)
-        half += 1
-        half *= kind(0.5)  # the share of x that is let through
-
-        def pull(g):
-            slope = squared * kind(0.134145 * _ROOT)
-            slope += kind(_ROOT)
-            slope *= 1 - half
-            slope *= half
-            slope *= x
-            slope *= kind(2)
-            slope += half
-            slope *= g
-            return slope, None
+        share = np.tanh((squared * (root * x.dtype.type(0.044715)) + root) * x)
     else:
-        half = plain_erf(x * kind(np.sqrt(0.5)))
-        half += 1
-        half *= kind(0.5)
+        share = plain_erf(x * x.dtype.type(np.sqrt(0.5)))
+    share += 1
+    share *= x.dtype.type(0.5)  # how much of x is let through
 
-        def pull(g):
-            slope = x * x
-            slope *= kind(-0.5)
-            slope = np.exp(slope, out=slope)
-            slope *= x
-            slope *= kind(1 / np.sqrt(2 * np.pi))
-            slope += half
-            slope *= g
-            return slope, None
+    def pull(g):
+        if approximate:
+            slope = squared * (root * x.dtype.type(0.26829)) + root * x.dtype.type(2)
+            slope *= (1 - share) * share
+        else:
+            slope = np.exp(x * x * x.dtype.type(-0.5))
+            slope *= root * x.dtype.type(0.5)
+        slope *= x
+        slope += share
+        slope *= g
+        return slope, None
 
-    return x * half, pull
+    return x * share, pull
 
 
 def gelu(x, approximate=True):
     return _gelu(x, approximate) if x.ndim else NotImplemented
-
-
-def _largest(x, axis):
-    """The maximum along ``axis``, kept as an axis."""
-    if axis == -1 and x.ndim > 1 and x.shape[-1] <= 32 and x.size >= 4096:  # NumPy is slow on many short rows
-        columns = np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)
-        return np.maximum.reduce(columns, 0).reshape(*x.shape[:-1], 1)
-    return np.maximum.reduce(x, axis, keepdims=True)
-
-
-def _total(x, axis):
-    """The sum along ``axis``, kept as an axis: of rows by a product, which is faster."""
-    if axis == -1 and x.ndim > 1 and 2 < x.dtype.itemsize and x.shape[-1] <= 4096:
-        return (x.reshape(-1, x.shape[-1]) @ _ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
-    return sum(x, axis, True)
-
-
-def _axis(axis, ndim):
-    """-1 for the last axis, a tuple for several."""
-    return -1 if axis == ndim - 1 else tuple(axis) if type(axis) is list else axis
 
 
 def softmax(x, axis=-1):
@@ -204,9 +171,6 @@ def softmax(x, axis=-1):
     return y
 
 
-rule(softmax, lambda g, y, _x, axis: y * (g - np.sum(g * y, axis, keepdims=True)))
-
-
 def log_softmax(x, axis=-1):
     if type(x) is Traced:
         return record(log_softmax, x, _axis(axis, x.ndim))
@@ -218,14 +182,14 @@ def log_softmax(x, axis=-1):
     return y
 
 
-rule(log_softmax, lambda g, y, _x, axis: g - np.exp(y) * np.sum(g, axis, keepdims=True))
+rule(softmax, lambda g, y, _x, axis: y * (g - _total(g * y, axis)))
+rule(log_softmax, lambda g, y, _x, axis: g - np.exp(y) * _total(g, axis))
 
-# -- losses from logits
+# -- losses
 
 
 @differentiable(once=True)
 def _softmax_cross_entropy(traced, target, logits, axis):
-    axis = _axis(axis, logits.ndim)
     shifted = logits - _largest(logits, axis)
     powers = np.exp(shifted)
     total = _total(powers, axis)
@@ -233,14 +197,14 @@ def _softmax_cross_entropy(traced, target, logits, axis):
 
     def pull(g):
         g = np.expand_dims(g, axis)
-        weight = _total(target, axis)
-        return (-g * logs if traced & 1 else None), (powers * (weight / total) - target) * g, None
+        slope = (powers * (_total(target, axis) / total) - target) * g if traced & 2 else None
+        return (-g * logs if traced & 1 else None), slope, None
 
     return -sum(target * logs, axis), pull
 
 
 def softmax_cross_entropy(target, logits, axis):
-    return _softmax_cross_entropy(target, logits, axis)
+    return _softmax_cross_entropy(target, logits, _axis(axis, logits.ndim))
 
 
 @lru_cache(16)
@@ -284,93 +248,95 @@ def sparse_softmax_cross_entropy(target, logits, axis):
 
 
 @differentiable(once=True)
-def _sigmoid_cross_entropy(traced, target, logits):
-    power = np.exp(-np.abs(logits))
+def _cross_entropy(traced, target, output, epsilon):
+    """Of probabilities, along the last axis."""
+    total = _total(output, -1)
+    share = output / total
+    kept = np.clip(share, epsilon, 1 - epsilon)
 
     def pull(g):
-        chance = where(logits > 0, 1, power) / (1 + power)
-        return (-g * logits if traced & 1 else None), (chance - target) * g
+        slope = target * (share == kept)
+        slope /= kept
+        slope *= -g[..., None]
+        slope -= _total(slope * share, -1)
+        slope /= total
+        return None, slope, None
 
-    return np.maximum(logits, 0) - logits * target + np.log1p(power), pull
+    return -_total(target * np.log(kept), -1)[..., 0], pull
 
 
-def sigmoid_cross_entropy(target, logits):
-    return _sigmoid_cross_entropy(target, logits)
+def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    if from_logits or axis not in (-1, output.ndim - 1) or type(target) is Traced or target.shape != output.shape:
+        return NotImplemented
+    return _cross_entropy(target, output, config.epsilon())
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    if from_logits or axis not in (-1, output.ndim - 1) or strip(target).shape not in (
+        output.shape[:-1], (*output.shape[:-1], 1)
+    ):  # fmt: skip
+        return NotImplemented
+    target = strip(target).reshape((*output.shape[:-1], 1))
+    return _cross_entropy((target == np.arange(output.shape[-1])).astype(output.dtype), output, config.epsilon())
+
+
+@differentiable(once=True)
+def _binary_cross_entropy(traced, target, output, epsilon):
+    kept = np.clip(output, epsilon, 1 - epsilon)
+
+    def pull(g):
+        slope = kept - target
+        slope /= kept * (1 - kept)
+        slope *= g
+        slope *= kept == output
+        return None, slope, None
+
+    rest = 1 - target
+    return -(target * np.log(kept) + rest * np.log(1 - kept)), pull
+
+
+def binary_crossentropy(target, output, from_logits=False):
+    if from_logits or type(target) is Traced or target.shape != output.shape or not output.ndim:
+        return NotImplemented
+    return _binary_cross_entropy(target, output, config.epsilon())
 
 
 # -- normalization
 
 
-def _affine(function, x, parameters, axes, epsilon):
-    """Run a normalization of the last axis on rows of at least float32, with flat parameters."""
-    if tuple(axes) != (x.ndim - 1,) or any(p is not None and p.size != x.shape[-1] for p in parameters):
-        return NotImplemented
-    dtype, shape = x.dtype, x.shape
-    wide = np.float32 if dtype.itemsize == 2 else dtype
-    parameters = [None if p is None else p.reshape(-1).astype(wide, copy=False) for p in parameters]
-    y = function(x.reshape(-1, shape[-1]).astype(wide, copy=False), *parameters, epsilon)
-    return y if y is NotImplemented else y.reshape(shape).astype(dtype, copy=False)
-
-
-def _row_means(a, b=None):
-    """The mean of each row of ``a``, or of ``a * b``, as a column."""
-    width = a.shape[1]
-    total = a @ _ones(width, a.dtype) if b is None else np.einsum("ij,ij->i", a, b)
-    total *= a.dtype.type(1 / width)
-    return total[:, None]
-
-
-def _scaled(x, scale, offset):
-    y = x if scale is None else x * scale
-    return y if offset is None else y + offset
-
-
-def _affine_gradients(g, x, traced):
-    """The gradients of scale (bit 1 of ``traced``) and offset (bit 2)."""
-    return (
-        np.einsum("ij,ij->j", g, x) if traced & 2 else None,
-        _column_sum(g) if traced & 4 else None,
-    )
+def _row_means(a, b):
+    """The mean of each row of ``a * b``, as a column."""
+    return (np.einsum("ij,ij->i", a, b) * a.dtype.type(1 / a.shape[1]))[:, None]
 
 
 @differentiable(once=True)
 def _layer_norm(traced, x, gamma, beta, epsilon):
-    x = x - _row_means(x)
+    count = x.dtype.type(1 / x.shape[1])
+    x = x - _total(x, -1) * count
     inverse = 1 / np.sqrt(_row_means(x, x) + x.dtype.type(epsilon))
     x *= inverse
 
     def pull(g):
-        d_gamma, d_beta = _affine_gradients(g, x, traced)
+        d_gamma = np.einsum("ij,ij->j", g, x) if traced & 2 else None
+        d_beta = _column_sum(g) if traced & 4 else None
         g = g if gamma is None else g * gamma
-        dx = g - _row_means(g)
+        dx = g - _total(g, -1) * count
         dx -= x * _row_means(g, x)
         dx *= inverse
         return dx, d_gamma, d_beta, None
 
-    return _scaled(x, gamma, beta), pull
+    y = x if gamma is None else x * gamma
+    return (y if beta is None else y + beta), pull
 
 
 def layer_norm(x, gamma, beta, axes, epsilon):
-    return _affine(_layer_norm, x, [gamma, beta], axes, epsilon)
-
-
-@differentiable(once=True)
-def _rms_norm(traced, x, scale, epsilon):
-    inverse = 1 / np.sqrt(_row_means(x, x) + x.dtype.type(epsilon))
-    x = x * inverse
-
-    def pull(g):
-        d_scale = _affine_gradients(g, x, traced)[0]
-        g = g if scale is None else g * scale
-        dx = g - x * _row_means(g, x)
-        dx *= inverse
-        return dx, d_scale, None
-
-    return _scaled(x, scale, None), pull
-
-
-def rms_norm(x, scale, axes, epsilon):
-    return _affine(_rms_norm, x, [scale], axes, epsilon)
+    """Of the last axis, on rows of at least float32, with flat parameters."""
+    if tuple(axes) != (x.ndim - 1,) or any(p is not None and p.size != x.shape[-1] for p in (gamma, beta)):
+        return NotImplemented
+    wide = np.float32 if x.dtype.itemsize == 2 else x.dtype
+    gamma, beta = (None if p is None else p.reshape(-1).astype(wide, copy=False) for p in (gamma, beta))
+    y = _layer_norm(x.reshape(-1, x.shape[-1]).astype(wide, copy=False), gamma, beta, epsilon)
+    return y if y is NotImplemented else y.reshape(x.shape).astype(x.dtype, copy=False)
 
 
 @differentiable(once=True)
@@ -417,12 +383,11 @@ def _batch_norm(traced, x, mean, variance, offset, scale, epsilon):
         if traced & 0b010100:  # scale or variance
             for i in range(0, len(x), 4096):
                 d_factor = d_factor + np.einsum("ij,ij->j", g[i : i + 4096], x[i : i + 4096] - mean)
-        d_variance = d_factor * factor * inverse * inverse * x.dtype.type(-0.5) if traced & 0b000100 else None
         return (
             g * factor if traced & 1 else None,
-            -factor * d_offset if traced & 0b000010 else None,
-            d_variance,
-            d_offset if traced & 0b001000 else None,
+            -factor * d_offset,
+            d_factor * factor * inverse * inverse * x.dtype.type(-0.5) if traced & 0b000100 else None,
+            d_offset,
             d_factor * inverse if traced & 0b010000 else None,
             None,
         )
@@ -437,7 +402,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     return y if y is NotImplemented else y.reshape(x.shape)
 
 
-# -- attention, dropout
+# -- attention, dropout, gradients of one's own
 
 
 @differentiable(once=True)
@@ -495,15 +460,11 @@ def random_dropout(x, rate, noise_shape, seed):
     if noise_shape is not None:
         shape = tuple([n if own is None else own for n, own in zip(shape, noise_shape, strict=True)])
     size = int(np.prod(shape))
-    bits = _generator(seed).bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
-    keep = (bits >= np.uint16(round(rate * 65536))).astype(x.dtype)
+    bits = generator(seed).bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
+    keep = (bits >= np.uint16(min(round(rate * 65536), 65535))).astype(x.dtype)
     keep *= x.dtype.type(1 / (1 - rate))
-    return record(np.multiply, x, keep.reshape(shape)) if type(x) is Traced else x * keep.reshape(shape)
-
-
-def call_with_gradient(function, args):
-    """``custom_gradient``: what ``function`` computes is seen by outer tapes alone, and ``gradient`` in its place."""
-    return _custom(function, *args)
+    keep = keep.reshape(shape)
+    return record(np.multiply, x, keep) if type(x) is Traced else x * keep
 
 
 @differentiable
@@ -515,3 +476,7 @@ def _custom(traced, function, *args):
         return None, *(found if isinstance(found, (tuple, list)) else (found,))
 
     return result, pull
+
+
+def call_with_gradient(function, args):
+    return _custom(function, *args)

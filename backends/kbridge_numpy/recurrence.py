@@ -83,10 +83,6 @@ def _outputs(states, mask):
     return np.where(started, states[1:], 0).astype(states.dtype, copy=False)
 
 
-def _gradient_of(g, shape, dtype):
-    return np.zeros(shape, dtype) if g is None else g
-
-
 @differentiable(once=True)
 def _simple_rnn(traced, x, kernel, recurrent_kernel, bias, h, mask, activation):
     act, slope = _ACTIVATIONS[activation]
@@ -312,35 +308,13 @@ def simple_rnn(x, kernel, recurrent_kernel, bias, h, mask=None, go_backwards=Fal
     return _around(_simple_rnn, x, [kernel, recurrent_kernel, bias], [h], mask, go_backwards, activation)
 
 
-def lstm(
-    x,
-    kernel,
-    recurrent_kernel,
-    bias,
-    h,
-    c,
-    mask=None,
-    go_backwards=False,
-    activation="tanh",
-    recurrent_activation="sigmoid",
-):
+def lstm(x, kernel, recurrent_kernel, bias, h, c, mask=None, go_backwards=False, activation="tanh",
+         recurrent_activation="sigmoid"):  # fmt: skip
     parameters = [kernel, recurrent_kernel, bias]
     return _around(_lstm, x, parameters, [h, c], mask, go_backwards, activation, recurrent_activation)
 
 
-def gru(
-    x,
-    kernel,
-    recurrent_kernel,
-    bias,
-    recurrent_bias,
-    h,
-    mask=None,
-    go_backwards=False,
-    reset_after=True,
-    activation="tanh",
-    recurrent_activation="sigmoid",
-):
-    parameters = [kernel, recurrent_kernel, bias]
-    states = [h, recurrent_bias]
+def gru(x, kernel, recurrent_kernel, bias, recurrent_bias, h, mask=None, go_backwards=False, reset_after=True,
+        activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+    parameters, states = [kernel, recurrent_kernel, bias], [h, recurrent_bias]
     return _around(_gru, x, parameters, states, mask, go_backwards, reset_after, activation, recurrent_activation)

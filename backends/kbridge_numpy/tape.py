@@ -1,28 +1,33 @@
 """The tape: it records what is done to traced values, and runs the record backwards.
 
-A ``Traced`` is a box around an array. It takes part in NumPy's protocols, so
-``np.sin(box)``, ``box @ w`` and ``box[0]`` record themselves. The rules of
-``gradients.py`` are plain NumPy; where a tape runs backwards while an outer
-one listens, the rules meet boxes of the outer tape and are recorded in their
-turn: gradients of gradients need no further code.
-
-Values that carry no gradient (integers, booleans, comparisons) are never
-boxed. Where an array is asked for (``np.asarray(box)``, ``float(box)``), a box
-gives its plain value, without a gradient.
+A ``Traced`` is a box around an array that records what is done to it. The rules of ``gradients.py`` are plain
+NumPy; where a tape runs backwards while an outer one listens, the rules meet boxes of the outer tape and are recorded
+in their turn: gradients of gradients need no further code. Integers and booleans are never boxed.
 """
 
-import operator
 import threading
 from functools import wraps
 
 import numpy as np
 
-from kbridge.backend.op import OPS
+from kbridge_numpy.boxes import ArrayLike, strip
 
 _running = threading.local()  # how many tapes listen in this thread
 
 
+class Traced(ArrayLike):
+    """An array that is being differentiated: entry ``index`` of ``tape``."""
+
+    __slots__ = ("value", "tape", "index")
+
+    def __init__(self, value, tape, index):
+        self.value = value
+        self.tape = tape
+        self.index = index
+
+
 def depth():
+    """How many tapes listen here."""
     return getattr(_running, "depth", 0)
 
 
@@ -248,7 +253,7 @@ def rule(function, *rules):
 
 def record(function, *args, **kwargs):
     """``function(*args, **kwargs)``, where some positional argument is traced."""
-    tape = None
+    tape, traced, raw = None, 0, []
     for i, a in enumerate(args):
         if type(a) is Traced:
             own = a.tape
@@ -338,180 +343,12 @@ def differentiable(forward=None, *, once=False):
     return call
 
 
-def strip(x):
-    """The plain array in ``x``."""
-    while type(x) is Traced:
-        x = x.value
-    return x
-
-
 def is_floating(x):
     """Whether ``x`` can carry a gradient."""
     dtype = getattr(x, "dtype", None)
-    return dtype is not None and (dtype.kind in "fc" or dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
+    return dtype is not None and dtype in FLOATS
 
 
-# Functions that NumPy hands over with their arguments as users give them -> what to call instead.
-HANDLERS = {}
-# Functions without a gradient: they get plain arrays.
-PLAIN = set()
-
-
-class Traced:
-    """An array that is being differentiated. It behaves like one, but cannot be changed in place."""
-
-    __slots__ = ("value", "tape", "index")
-
-    def __init__(self, value, tape, index):
-        self.value = value
-        self.tape = tape
-        self.index = index
-
-    shape = property(operator.attrgetter("value.shape"))
-    dtype = property(operator.attrgetter("value.dtype"))
-    ndim = property(operator.attrgetter("value.ndim"))
-    size = property(operator.attrgetter("value.size"))
-    itemsize = property(operator.attrgetter("value.itemsize"))
-    nbytes = property(operator.attrgetter("value.nbytes"))
-    T = property(lambda self: record(np.transpose, self))
-    mT = property(lambda self: record(np.swapaxes, self, -1, -2))
-    real = property(lambda self: record(np.real, self))
-    imag = property(lambda self: record(np.imag, self))
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(strip(self), dtype, copy=copy)
-
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
-        if out is not None:
-            raise TypeError(
-                "An array cannot take in a value that is being differentiated: in place (`a += x`, out=a) its "
-                "gradient would be lost. Write a = a + x, which makes a new one."
-            )
-        if method == "reduce":
-            reducer = _REDUCERS.get(ufunc)
-            if reducer is not None:
-                return reducer(inputs[0], inputs[1] if len(inputs) > 1 else kwargs.pop("axis", 0), **kwargs)
-        elif method == "__call__":
-            if ufunc in PLAIN:
-                return ufunc(*map(strip, inputs), **kwargs)
-            return record(ufunc, *inputs, **kwargs)
-        raise TypeError(f"No gradient is known for np.{ufunc.__name__}.{method}. Write it with kbridge.ops.")
-
-    def __array_function__(self, function, types, args, kwargs):
-        handler = HANDLERS.get(function)
-        if handler is not None:
-            return handler(*args, **kwargs)
-        if function in PLAIN:
-            return function(*_strip_all(args), **{name: _strip_all(value) for name, value in kwargs.items()})
-        if function not in RULES and function.__name__ in OPS:
-            return OPS[function.__name__](*args, **kwargs)  # the op of the same name
-        RULES[function]  # or the error that says what to do
-        return record(function, *args, **kwargs)
-
-    def __setitem__(self, key, value):
-        raise TypeError(
-            "A value that is being differentiated cannot be changed in place. "
-            "Write ops.slice_update, ops.scatter_update or ops.where, which make a new one."
-        )
-
-    def __getitem__(self, key):
-        return record(operator.getitem, self, key)
-
-    def __len__(self):
-        return len(self.value)
-
-    def __iter__(self):
-        return (self[i] for i in range(len(self)))
-
-    def __bool__(self):
-        return bool(self.value)
-
-    def __float__(self):
-        return float(self.value)
-
-    def __int__(self):
-        return int(self.value)
-
-    def __complex__(self):
-        return complex(self.value)
-
-    def __hash__(self):
-        return id(self)
-
-    def __format__(self, spec):
-        return format(strip(self), spec)
-
-    def __repr__(self):
-        return f"Traced({strip(self)!r})"
-
-    def item(self, *args):
-        return strip(self).item(*args)
-
-    def tolist(self):
-        return strip(self).tolist()
-
-    def astype(self, dtype, **kwargs):
-        return HANDLERS[np.astype](self, dtype)
-
-    def reshape(self, *shape, **kwargs):
-        return record(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
-
-    def transpose(self, *axes):
-        axes = axes[0] if len(axes) == 1 else axes or None
-        return record(np.transpose, self, axes)
-
-    def dot(self, other):
-        return np.dot(self, other)
-
-    def flatten(self, order="C"):
-        return record(np.reshape, self, -1, order=order)
-
-
-_REDUCERS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
-_REDUCERS |= {np.logical_and: np.all, np.logical_or: np.any}
-
-
-def _strip_all(tree):
-    if type(tree) in (tuple, list):
-        return type(tree)(map(_strip_all, tree))
-    return strip(tree)
-
-
-def _operators():
-    def binary(ufunc):
-        def method(self, other):
-            if type(other) not in _KNOWN:
-                if getattr(type(other), "__array_ufunc__", other) is None:  # a Variable or a symbol: it knows better
-                    return NotImplemented
-                other = np.asarray(other)
-            return ufunc(*map(strip, (self, other))) if ufunc in PLAIN else record(ufunc, self, other)
-
-        def reflected(self, other):
-            return record(ufunc, np.asarray(other) if type(other) not in _KNOWN else other, self)
-
-        return method, reflected
-
-    def method_of(function):
-        return lambda self, *args, **kwargs: function(self, *args, **kwargs)
-
-    names = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "pow": np.power}
-    names |= {"floordiv": np.floor_divide, "mod": np.remainder, "matmul": np.matmul}
-    for name, ufunc in names.items():
-        forward, reflected = binary(ufunc)
-        setattr(Traced, f"__{name}__", forward)
-        setattr(Traced, f"__r{name}__", reflected)
-    for name in ("less", "less_equal", "equal", "not_equal", "greater", "greater_equal"):
-        short = {"less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne", "greater": "gt"}.get(name, "ge")
-        setattr(Traced, f"__{short}__", binary(getattr(np, name))[0])
-    Traced.__neg__ = lambda self: record(np.negative, self)
-    Traced.__abs__ = lambda self: record(np.absolute, self)
-    Traced.__pos__ = lambda self: self
-    Traced.__round__ = lambda self, digits=0: np.round(self, digits)
-    methods = "sum mean prod max min var std cumsum cumprod squeeze swapaxes repeat take clip round any all argmax argmin "
-    methods += "argsort ravel conj conjugate trace diagonal copy sort nonzero"
-    for name in methods.split():
-        setattr(Traced, name, method_of(getattr(np, name)))
-
-
-_KNOWN = frozenset((Traced, np.ndarray, float, int, bool, complex, np.float32, np.float64, np.float16))
-_operators()
+FLOATS = {np.dtype(code) for code in "efdFD"}  # those of ml_dtypes join when they are first asked for
+Traced.record = staticmethod(record)
+Traced.rules = RULES

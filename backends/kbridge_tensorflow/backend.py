@@ -109,7 +109,7 @@ class TensorFlowBackend(Backend):
                 f"The tensor {x.name!r} of shape {x.shape} has no value while a function is traced. "
                 "Use kbridge.ops on it, or run it outside of compiled code."
             )
-        array = np.asarray(x)
+        array = np.asarray(x if x.ndim else x.numpy())  # a scalar of bfloat16 has no array protocol
         array.flags.writeable = False  # it shares the tensor's memory
         return array
 

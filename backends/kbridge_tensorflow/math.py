@@ -67,7 +67,7 @@ true_divide = _binary(_raw.RealDiv)
 floor_divide = _binary(_raw.FloorDiv)
 mod = _binary(_raw.FloorMod)
 power = _binary(_raw.Pow, substitutes=_UNSIGNED_AS_SIGNED)
-arctan2 = _binary(_raw.Atan2)
+arctan2 = _binary(lambda x, y: _raw.Atan2(y=x, x=y))  # the kernel's y is the ordinate
 divide_no_nan = _binary(_raw.DivNoNan)
 
 

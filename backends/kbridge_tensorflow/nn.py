@@ -35,7 +35,8 @@ def softsign(x):
 
 
 def leaky_relu(x, negative_slope=0.2):
-    return _raw.LeakyRelu(features=x, alpha=float(negative_slope))
+    # the slope is an attribute of single precision
+    return NotImplemented if x.dtype == tf.float64 else _raw.LeakyRelu(features=x, alpha=float(negative_slope))
 
 
 def elu(x, alpha=1.0):

@@ -34,12 +34,27 @@ def transpose(x, axes=None):
     return x.permute(tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
 
 
+def ravel(x):
+    return x.reshape(-1)
+
+
+def moveaxis(x, source, destination):
+    plain = isinstance(source, int) and isinstance(destination, int)
+    return x.movedim(source, destination) if plain else NotImplemented
+
+
+def swapaxes(x, axis1, axis2):
+    return x.transpose(axis1, axis2)
+
+
 def expand_dims(x, axis):
     return x.unsqueeze(axis) if isinstance(axis, int) else NotImplemented
 
 
 def squeeze(x, axis=None):
-    return x.squeeze() if axis is None else NotImplemented
+    if axis is None:
+        return x.squeeze()
+    return x.squeeze(axis) if isinstance(axis, int) and x.shape[axis] == 1 else NotImplemented
 
 
 def broadcast_to(x, shape):
@@ -52,6 +67,28 @@ def concatenate(xs, axis=0):
 
 def stack(x, axis=0):
     return torch.stack(x, axis) if isinstance(x, (list, tuple)) else NotImplemented
+
+
+def unstack(x, num=None, axis=0):
+    return list(x.unbind(axis)) if num in (None, x.shape[axis]) else NotImplemented
+
+
+def split(x, indices_or_sections, axis=0):
+    if not isinstance(indices_or_sections, int) or x.shape[axis] % indices_or_sections:
+        return NotImplemented
+    return list(x.chunk(indices_or_sections, axis))
+
+
+def copy(x):
+    return x.clone()
+
+
+def zeros_like(x, dtype=None):
+    return torch.zeros_like(x, dtype=dtype and tensors.torch_dtype(dtype))
+
+
+def ones_like(x, dtype=None):
+    return torch.ones_like(x, dtype=dtype and tensors.torch_dtype(dtype))
 
 
 def flip(x, axis=None):
@@ -238,7 +275,7 @@ def top_k(x, k, sorted=True):
     return values, places.gather(-1, order).to(torch.int32)
 
 
-# -- differentiation
+# -- functions of functions
 
 
 class _CustomGradient(torch.autograd.Function):
@@ -254,6 +291,14 @@ class _CustomGradient(torch.autograd.Function):
     def backward(ctx, *upstream):
         found = ctx.gradient(pack(ctx.structure, upstream))
         return (None, None, *(found if isinstance(found, (list, tuple)) else (found,)))
+
+
+def vectorized_map(function, elements):
+    elements = map_structure(tensors.convert, elements)
+    try:
+        return torch.vmap(function)(elements)
+    except (RuntimeError, ValueError, TypeError):
+        return NotImplemented  # a value was asked for, a random number drawn, a variable assigned, ...
 
 
 def call_with_gradient(function, args):

@@ -9,7 +9,7 @@ from kbridge.backend.frame import get_frame
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import map_structure
 from kbridge.backend.variable import Variable
-from kbridge_torch import arrays, gradients, linalg, math, nn, random, recurrence, tensors, update, windows
+from kbridge_torch import arrays, gradients, journals, linalg, math, nn, random, recurrence, tensors, update, windows
 from kbridge_torch.tensors import ACCELERATOR, FLOATS, NAMES, TENSOR_TYPES
 
 
@@ -69,8 +69,15 @@ class TorchBackend(Backend):
     def write(self, storage, tensor):
         if tensor.requires_grad:
             tensor = tensor.detach()
-        if gradients.recording.get():  # what is in storage may be needed for the backward pass
-            return tensor.clone()
+        journal = journals.current.get()
+        # In a recording the backward pass may need what is in storage. Views belong to the optimizer's buffers.
+        if gradients.recording.get() or (journal is not None and not storage._is_view()):
+            new = tensor.clone()
+            if journal is not None:
+                journal.append((new, storage))
+            return new
+        if journal is not None:
+            journal.append((storage, storage.clone()))
         try:
             return storage.copy_(tensor)
         except RuntimeError:  # ``tensor`` is another view of the same memory
@@ -80,6 +87,9 @@ class TorchBackend(Backend):
 
     def value_and_grad(self, function, variables, has_aux=False):
         return gradients.value_and_grad(self, function, variables, has_aux)
+
+    def compile(self, function, state=()):
+        return journals.undone_by_errors(function)
 
     def compile_loop(self, step, finish, state=()):
         def loop(data, rows, tail=None):

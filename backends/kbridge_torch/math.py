@@ -282,6 +282,20 @@ def greater_equal(x1, x2):
     return x1 >= x2
 
 
+def logical_and(x1, x2):
+    both = isinstance(x1, torch.Tensor) and isinstance(x2, torch.Tensor)
+    return torch.logical_and(x1, x2) if both else NotImplemented
+
+
+def logical_or(x1, x2):
+    both = isinstance(x1, torch.Tensor) and isinstance(x2, torch.Tensor)
+    return torch.logical_or(x1, x2) if both else NotImplemented
+
+
+def logical_not(x):
+    return torch.logical_not(x)
+
+
 def isnan(x):
     return torch.isnan(x)
 

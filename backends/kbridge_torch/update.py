@@ -9,7 +9,7 @@ import weakref
 import torch
 
 from kbridge.backend.frame import entered, get_frame
-from kbridge_torch import tensors
+from kbridge_torch import journals, tensors
 
 _SMALL = 32768  # items; larger tensors cost more to gather than a call saves
 _CHUNK = 65536  # items that a rule works on at a time on a CPU, so that what it makes on the way stays in the cache
@@ -29,7 +29,7 @@ class Joined:
         variables = [*values, *(slot for own in slots for slot in own)]
         if bindings and any(id(variable) in bindings for variable in variables):
             return False
-        key = (rule.name, rule.settings, *map(id, values))
+        key = (getattr(rule, "name", None), getattr(rule, "settings", None), *map(id, values))
         group = self._groups.get(key)
         if group is None or not group.holds(variables):
             group = Group.join(engine, rule, values, slots, variables)
@@ -48,6 +48,7 @@ class Group:
     def __init__(self, storages, pieces, native):
         self.storages = storages
         self.native = native
+        self.pieces = pieces
         kinds = {}
         for piece in pieces:
             kinds.setdefault((piece.flats[0].dtype, piece.flats[0].device), []).append(piece)
@@ -78,6 +79,9 @@ class Group:
         native = self.native
         if native is not None and any(isinstance(value, torch.Tensor) for value in scalars.values()):
             native = None
+        journal = journals.current.get()
+        if journal is not None and journal.thorough:
+            journal.extend((flat, flat.clone()) for piece in self.pieces for flat in piece.flats)
         for pieces, columns in self.bundles:
             gathered = [piece.gather(gradients) for piece in pieces]
             if native is None or native(gathered, columns, scalars, rule.settings) is NotImplemented:
@@ -178,7 +182,7 @@ _NATIVE = {"adam": _adam, "adam_w": _adam, "adamw": _adam, "sgd": _sgd}
 
 def _native(rule, slots):
     """torch's own way for this rule, if it has one and gives the same on a trial."""
-    native = _NATIVE.get(rule.name.removesuffix("_decayed"))
+    native = _NATIVE.get(getattr(rule, "name", "").removesuffix("_decayed"))
     if native is None:
         return None
     generator = torch.Generator().manual_seed(0)

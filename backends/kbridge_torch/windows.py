@@ -130,3 +130,36 @@ convolution = _over_planes(convolution, {"strides": 1, "dilation_rate": 1})
 convolution_transpose = _over_planes(convolution_transpose, {"strides": 1, "dilation_rate": 1, "crops": (0, 0)})
 max_pooling = _over_planes(max_pooling, {"pool_size": 1, "strides": 1})
 average_pooling = _over_planes(average_pooling, {"pool_size": 1, "strides": 1})
+
+
+# -- patches and sizes of images
+
+
+def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
+    if x.ndim != 4 or not x.is_floating_point():
+        return NotImplemented
+    return F.unfold(x, kernel_size, dilation, padding, stride)
+
+
+def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    try:
+        return F.fold(x, output_size, kernel_size, dilation, padding, stride)
+    except RuntimeError:
+        return NotImplemented  # the portable body says what does not fit
+
+
+def resize_axes(images, axes, size, interpolation, antialias):
+    axes = tuple(axes)
+    if interpolation != "bilinear" or images.dtype not in (torch.float32, torch.float64) or axes[1] != axes[0] + 1:
+        return NotImplemented
+    if images.ndim == 4 and axes == (1, 2):
+        planes = images.permute(0, 3, 1, 2)
+        return _interpolate(planes, size, antialias).permute(0, 2, 3, 1)
+    if axes[1] != images.ndim - 1:
+        return NotImplemented
+    planes = images.reshape(1, -1, *images.shape[-2:])
+    return _interpolate(planes, size, antialias).reshape(*images.shape[:-2], *size)
+
+
+def _interpolate(planes, size, antialias):
+    return F.interpolate(planes, tuple(size), mode="bilinear", antialias=antialias)

@@ -2,10 +2,12 @@
 
 import re
 from collections import defaultdict
+from functools import lru_cache
 
 _used = defaultdict(int)
 
 
+@lru_cache(None)
 def snake_case(name):
     """``MaxPooling2D`` -> ``max_pooling2d``."""
     name = re.sub(r"\W+", "", name)

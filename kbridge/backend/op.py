@@ -168,6 +168,9 @@ def _implement(spec, engine):
             if len(args) > 1:
                 a, b = args[0], args[1]
                 if type(a) in tensor_types:
+                    if getattr(b, "is_variable", False):
+                        b = b.value
+                        args = (a, b, *args[2:])
                     if type(b) in tensor_types:
                         if a.dtype == b.dtype and (accepted is None or a.dtype in accepted):
                             return run(*args, **kwargs)
@@ -177,29 +180,40 @@ def _implement(spec, engine):
 
         return binary
 
-    positions, kind_at, kinds, uniform = spec.positions, spec.kind_at, spec.kinds, spec.rule is not None
+    kinds, uniform = spec.kinds, spec.rule is not None
+    known = [(i, kind == "Tensors", uniform and kind != "Other") for i, kind in enumerate(spec.positions) if kind]
 
-    def ready(args, kwargs):
-        """Whether all tensors are the engine's, and of one dtype that the rule keeps."""
-        dtype = None
-        for index, value in enumerate(args):
-            kind = positions[index] if index < len(positions) else kind_at(index)
-            if kind is None or value is None:
+    def general(*args, **kwargs):
+        """Straight on where all tensors are the engine's (or Variables), and of one dtype that the rule keeps."""
+        dtype, values, count = None, args, len(args)
+        if count > len(spec.positions) and spec.variadic:
+            places = known + [(i, False, uniform) for i in range(len(spec.positions), count)]
+        else:
+            places = known
+        for index, several, weighs in places:
+            if index >= count:
+                break
+            value = args[index]
+            if value is None:
                 continue
-            for item in value if kind == "Tensors" and isinstance(value, (list, tuple)) else (value,):
+            if getattr(value, "is_variable", False):
+                value = value.value
+                if values is args:
+                    values = list(args)
+                values[index] = value
+            for item in value if several and isinstance(value, (list, tuple)) else (value,):
                 if type(item) not in tensor_types:
-                    return False
-                if uniform and kind != "Other":
+                    return slow(args, kwargs)
+                if weighs:
                     if dtype is None:
                         dtype = item.dtype
                         if accepted is not None and dtype not in accepted:
-                            return False
+                            return slow(args, kwargs)
                     elif item.dtype != dtype:
-                        return False
-        return not any(kwargs.get(name) is not None for name in kinds) if kwargs else True
-
-    def general(*args, **kwargs):
-        return run(*args, **kwargs) if ready(args, kwargs) else slow(args, kwargs)
+                        return slow(args, kwargs)
+        if kwargs and any(kwargs.get(name) is not None for name in kinds):
+            return slow(args, kwargs)
+        return run(*values, **kwargs)
 
     return general
 

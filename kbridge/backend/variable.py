@@ -162,10 +162,15 @@ class Variable(Operators):
             )
 
     def assign_add(self, value):
-        return self.assign(self._own() + value)
+        return self.assign(self._own() + self._operand(value))
 
     def assign_sub(self, value):
-        return self.assign(self._own() - value)
+        return self.assign(self._own() - self._operand(value))
+
+    def _operand(self, value):
+        """``value`` as the tensors of every engine can add it."""
+        arrays = isinstance(value, (list, tuple, np.ndarray))
+        return registry.current().convert(value, self.dtype) if arrays and not self.host else value
 
     def _own(self):
         frame = get_frame()

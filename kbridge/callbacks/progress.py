@@ -35,6 +35,10 @@ class Progbar:
         self._drawn_at = 0.0
         self._drawn_length = 0
 
+    def begin(self, seconds_ago=0.0):
+        """Count the time from now, or from a moment before."""
+        self._start = time.monotonic() - seconds_ago
+
     def update(self, current, values=None, finalize=None):
         """Say that ``current`` steps are done; ``values`` are pairs (name, value)."""
         if finalize is None:
@@ -139,6 +143,7 @@ class ProgbarLogger(Callback):
 
     def _begin(self):
         self._bar = Progbar(self.params.get("steps"), verbose=self._verbose)
+        self._bar.begin(self.params.get("seconds", 0.0))
         self._steps_done = 0
 
     def on_epoch_begin(self, epoch, logs=None):

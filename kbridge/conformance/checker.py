@@ -383,13 +383,13 @@ def compare(outcome, wanted, what):
 
 
 def check_types(outcome):
-    """Complaints about shapes and dtypes."""
+    """Complaints about shapes and dtypes. What is known without running may be a plain number."""
     sample = outcome.sample
     if sample.dynamic:
         return []
     expected = expected_types(sample, outcome.dtype)
     got = [
-        leaf if kind is None or not isinstance(want, tuple) else kind
+        leaf if not isinstance(want, tuple) else kind or ((), dtypes.standardize(type(leaf)))
         for leaf, kind, want in zip(outcome.leaves, outcome.types, expected)
     ]
     if len(outcome.leaves) != len(expected) or got != expected:

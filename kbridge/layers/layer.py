@@ -1,7 +1,7 @@
 """``Layer``: variables, and the computation that uses them."""
 
 import inspect
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from contextvars import ContextVar
 
 from kbridge import config, constraints, dtype_policies, initializers, objects, regularizers
@@ -37,13 +37,24 @@ def learning_phase():
     return None if call is None else call.training
 
 
-@contextmanager
-def _within(call):
-    token = _call.set(call)
-    try:
-        yield
-    finally:
-        _call.reset(token)
+class _within:
+    """Inside, ``call`` is the call going on."""
+
+    __slots__ = ("call", "token")
+
+    def __init__(self, call):
+        self.call = call
+
+    def __enter__(self):
+        self.token = _call.set(self.call)
+
+    def __exit__(self, *error):
+        _call.reset(self.token)
+
+
+def within_call(layer, training):
+    """As ``layer`` would be called from outside: what the layers inside read of training, and where losses go."""
+    return layer._scope(_call.get(), training)
 
 
 class Layer:

@@ -1,9 +1,9 @@
 """``Model``: layers joined into one, by a graph or by a ``call`` of one's own, that can be trained."""
 
 from kbridge.backend import registry
-from kbridge.backend.symbolic import KerasTensor
+from kbridge.backend.symbolic import KerasTensor, any_symbol
 from kbridge.backend.tree import flatten, map_structure, pack
-from kbridge.layers.layer import Layer, map_shapes
+from kbridge.layers.layer import Layer, map_shapes, within_call
 from kbridge.layers.masks import mask_of, remember_mask
 from kbridge.models.plan import Plan
 from kbridge.training.trainer import Trainer
@@ -49,6 +49,8 @@ class Model(Trainer, Layer):
         if inputs is not None:
             self._plan = Plan(inputs, outputs)
             self.built = True
+            if any_symbol(*self._constructed_with):
+                self._constructed_with = ((), {})  # the graph says it all
 
     # -- structure
 
@@ -157,6 +159,16 @@ class Model(Trainer, Layer):
             self.built = True
             return
         super()._ensure_built(args, kwargs)
+
+    def _forward(self, inputs, training):
+        """``self(inputs, training=training)``, without looking for what a graph cannot need."""
+        if self._plan is None or type(self).__call__ is not Layer.__call__ or not self._runs_its_graph():
+            return self(inputs, training=training)
+        with within_call(self, training):
+            return self.call(inputs, training)
+
+    def _runs_its_graph(self):
+        return type(self).call is Model.call and self.activity_regularizer is None
 
     def call(self, inputs, training=None, mask=None):
         plan = self._graph("call()")

@@ -110,6 +110,9 @@ class Sequential(Model):
             self._connect(Input(batch_shape=(None, *first.shape[1:]), dtype=dtype))
         self.built = True
 
+    def _runs_its_graph(self):
+        return type(self).call is Sequential.call and self.activity_regularizer is None
+
     def call(self, inputs, training=None, mask=None):
         if not self._symbols:
             self._ensure_built((inputs,), {})

@@ -278,7 +278,7 @@ def _weights(length, target, scale, translation, kernel, antialias, dtype):
     at = (arange(target, dtype=dtype) + 0.5) * step - translation * step - 0.5
     distance = absolute(at - expand_dims(arange(length, dtype=dtype), 1))
     if antialias:
-        distance = distance / maximum(step, 1.0)
+        distance = distance / cast(maximum(step, 1.0), dtype)
     weights = kernel(distance)
     total = sum(weights, axis=0, keepdims=True)
     solid = absolute(total) > 1000.0 * 1.2e-7

@@ -1,13 +1,16 @@
 """Stateless random ops: the same ``seed``, uint32 (key, counter), gives the same numbers.
 
 The bodies here make their bits with threefry2x32, in int32 arithmetic that wraps around: the same on every engine.
-Engines bring faster generators of their own, which then run unless portable randomness is switched on.
+Engines bring faster generators of their own, which then run unless portable randomness is switched on. Then
+gamma and beta numbers, which need logarithms, agree to rounding from engine to engine, and all others bit by bit.
 The public functions, which keep state, are in ``kbridge.random``.
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 
@@ -20,13 +23,13 @@ from kbridge.ops.core import cast, convert_to_tensor
 from kbridge.ops.core import shape as shape_of
 from kbridge.ops.indexing import argsort, take
 from kbridge.ops.math import (
+    absolute,
     bitwise_and,
     bitwise_left_shift,
     bitwise_or,
     bitwise_right_shift,
     bitwise_xor,
     clip,
-    cos,
     exp,
     floor,
     log,
@@ -41,7 +44,6 @@ from kbridge.ops.math import (
     where,
 )
 from kbridge.ops.reductions import any, argmax
-from kbridge.ops.special import erfinv
 
 _portable = False
 
@@ -129,15 +131,23 @@ def random_uniform(shape, dtype, seed):
     return cast(_fraction(high, _DIGITS[dtype]), dtype) * 2.0 ** -_DIGITS[dtype]
 
 
+@lru_cache(None)
+def _half_normal():
+    """2**16 evenly likely numbers of a normal distribution with mean 0 and variance 1/2, ascending."""
+    inverse = NormalDist().inv_cdf
+    above = np.array([inverse((i + 0.5) / 2**16) for i in range(2**15, 2**16)])
+    return np.concatenate([-above[::-1], above]) / math.sqrt(2.0 * np.mean(above**2))
+
+
 @op(shape=shapes_nn.drawn, gradient=False)
 def random_normal(shape, dtype, seed):
     """Numbers of mean 0 and standard deviation 1, in a float dtype."""
     dtype = dtypes.standardize(dtype)
     wide = result_type(dtype, "float32")
-    digits = 31 if wide == "float64" else 24
-    # Box and Muller: a random radius, and one coordinate of a random angle.
-    u, turn = (cast(_fraction(bits, digits), wide) * 2.0**-digits for bits in _bits(shape, seed))
-    return cast(sqrt(-2.0 * log1p(-u)) * cos(turn * (2.0 * math.pi)), dtype)
+    bits, _ = _bits(shape, seed)
+    # The sum of two, looked up: one addition is all that is rounded, and so the same everywhere.
+    table = convert_to_tensor(_half_normal(), wide)
+    return cast(take(table, _fraction(bits, 16)) + take(table, bitwise_and(bits, 2**16 - 1)), dtype)
 
 
 @op(floating, shape=shapes_nn.drawn_like, gradient=False)
@@ -204,9 +214,11 @@ def random_truncated_normal(shape, dtype, seed):
     """Standard normal numbers, given that they lie within two standard deviations."""
     dtype = dtypes.standardize(dtype)
     wide = result_type(dtype, "float32")
-    inside = math.erf(math.sqrt(2.0))
-    u = draw(random_uniform, shape, wide, seed)
-    return cast(clip(math.sqrt(2.0) * erfinv((2.0 * u - 1.0) * inside), -2.0, 2.0), dtype)
+    # Draw again what lies outside: 5 % each time, and after ten times none to speak of.
+    x = draw(random_normal, shape, wide, seed)
+    for i in range(1, 10):
+        x = where(absolute(x) > 2.0, draw(random_normal, shape, wide, fold_in(seed, i)), x)
+    return cast(clip(x, -2.0, 2.0), dtype)
 
 
 @op(gradient=False)

@@ -5,12 +5,16 @@ and its slots to the new value and slots, written in operators and ops. The
 engine decides how to apply it to many tensors at a time.
 """
 
+import math
+import re
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 
 from kbridge import config, objects, ops
 from kbridge.backend import names, registry
+from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.variable import Variable
 from kbridge.optimizers.schedules import LearningRateSchedule
 
@@ -23,6 +27,8 @@ class Rule:
     settings:    the Python numbers it depends on.
     """
 
+    __slots__ = ("name", "function", "elementwise", "settings")
+
     def __init__(self, name, function, elementwise, settings):
         self.name = name
         self.function = function
@@ -33,8 +39,34 @@ class Rule:
         return self.function(gradient, value, slots, scalars)
 
 
+class Recipe(NamedTuple):
+    """How one variable is updated: by the method called ``rule``, with these slots, after this decay."""
+
+    slots: tuple
+    weight_decay: float | None = None
+    rule: str = "rule"
+    elementwise: bool = True
+
+
+class _Group(NamedTuple):
+    """Variables that are updated together: of one recipe and one dtype. ``places`` says where their gradients are."""
+
+    recipe: Recipe
+    dtype: str
+    places: list
+    variables: list
+    slots: list
+
+
+_SUM = Rule("sum", lambda g, total, slots, s: (total + g, ()), True, ())
+_AVERAGE = Rule("average", lambda w, mean, slots, s: (mean * s["old"] + w * s["new"], ()), True, ())
+
+
 class Optimizer:
     """Base of all optimizers.
+
+    One of your own defines either ``rule`` (and ``slots``, the names of the tensors it keeps for each variable),
+    or ``update_step`` in assignments, with state made in ``build`` by ``add_variable``.
 
     Args:
         learning_rate: a number, a schedule, or a function of no arguments.
@@ -51,11 +83,13 @@ class Optimizer:
     """
 
     slots = ()  # the names of the tensors kept for each variable
-    elementwise = True
+    late_slots = ()  # those of them that come after all others in ``variables``
+    elementwise = True  # whether ``rule`` treats each element by itself
+    hyperparameters = ()  # the names of the arguments, kept as attributes, that ``rule`` depends on
 
     def __init__(
         self,
-        learning_rate=0.001,
+        learning_rate,
         weight_decay=None,
         clipnorm=None,
         clipvalue=None,
@@ -68,27 +102,34 @@ class Optimizer:
         name=None,
         **kwargs,
     ):
+        own = type(self).__name__
+        if kwargs.pop("decay", None):
+            raise TypeError(
+                f"{own} no longer takes the argument `decay`. Write: learning_rate="
+                f"keras.optimizers.schedules.InverseTimeDecay({learning_rate}, decay_steps=1, decay_rate=...)."
+            )
         if kwargs:
             raise TypeError(
-                f"{type(self).__name__} does not know the argument(s) {sorted(kwargs)}. "
+                f"{own} does not know the argument(s) {sorted(kwargs)}. "
                 f"It takes learning_rate, weight_decay, clipnorm, ... (see its documentation)."
             )
         if sum(value is not None for value in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ValueError(
-                f"{type(self).__name__}: only one of clipnorm, clipvalue and global_clipnorm can be set. Received: "
+                f"{own}: only one of clipnorm, clipvalue and global_clipnorm can be set. Received: "
                 f"clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}."
             )
         for argument, value in (("clipnorm", clipnorm), ("clipvalue", clipvalue), ("global_clipnorm", global_clipnorm)):
             if value is not None and value < 0:
-                raise ValueError(f"{type(self).__name__}: {argument} must not be negative. Received: {value}.")
+                raise ValueError(f"{own}: {argument} must not be negative. Received: {value}.")
         if use_ema and not 0 <= ema_momentum <= 1:
-            raise ValueError(f"{type(self).__name__}: ema_momentum must be in [0, 1]. Received: {ema_momentum}.")
-        if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
-            raise ValueError(
-                f"{type(self).__name__}: gradient_accumulation_steps must be at least 2. "
-                f"Received: {gradient_accumulation_steps}."
-            )
-        self.name = name or names.unique(names.snake_case(type(self).__name__))
+            raise ValueError(f"{own}: ema_momentum must be in [0, 1]. Received: {ema_momentum}.")
+        for argument, value, least in (
+            ("ema_overwrite_frequency", ema_overwrite_frequency, 1),
+            ("gradient_accumulation_steps", gradient_accumulation_steps, 2),
+        ):
+            if value and (not isinstance(value, int) or value < least):
+                raise ValueError(f"{own}: {argument} must be an integer of at least {least}. Received: {value!r}.")
+        self.name = name or names.unique(names.snake_case(own))
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
@@ -98,44 +139,59 @@ class Optimizer:
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.iterations = Variable(0, dtype="int32", trainable=False, name="iteration", host=True)
-        self._schedule = None
-        self._learning_rate = None
-        self._set_learning_rate(learning_rate)
         self.built = False
+        self._extra = []  # variables of a subclass: those of ``add_variable``, and attributes
         self._trainable_variables = []
-        self._slots = []  # a tuple of Variables for each variable
-        self._extra = []  # other variables: averages, accumulators, those of a subclass
+        self._slots = []  # for each variable a tuple of Variables
         self._averages = []
         self._accumulators = []
         self._index = {}
-        self._not_decayed = []
+        self._groups = {}
+        self._not_decayed = ((), None)  # variables, and a pattern of names
+        self._iterations = self._control(0, "int32", "iteration")
+        self._schedule = None
+        self._learning_rate = None
+        self._set_learning_rate(learning_rate)
+
+    def __setattr__(self, name, value):
+        if isinstance(value, Variable) and name not in ("_iterations", "_learning_rate"):
+            self._track(value)
+        super().__setattr__(name, value)
+
+    def _track(self, variable):
+        if all(variable is not known for known in self._extra):
+            self._extra.append(variable)
+
+    def _control(self, value, dtype, name):
+        """A number that steers the steps: one that an engine which runs eagerly reads as Python's."""
+        variable = Variable(
+            value, dtype=dtype, trainable=False, aggregation="only_first_replica", name=name, host=True
+        )
+        variable.path = f"{self.name}/{name}"
+        return variable
 
     # -- learning rate
 
     def _set_learning_rate(self, value):
-        if isinstance(value, LearningRateSchedule) or callable(value):
-            self._schedule = value
-        elif isinstance(value, Variable):
+        if isinstance(value, Variable):
             self._schedule, self._learning_rate = None, value
+        elif isinstance(value, LearningRateSchedule) or callable(value):
+            self._schedule, self._learning_rate = value, None
+        elif self._learning_rate is None:
+            self._learning_rate = self._control(float(value), None, "learning_rate")
         else:
-            value = float(value)
-            self._schedule = None
-            if self._learning_rate is None:
-                self._learning_rate = Variable(value, dtype="float32", trainable=False, name="learning_rate", host=True)
-            else:
-                self._learning_rate.assign(value)
+            self._learning_rate.assign(value)
 
     @property
     def learning_rate(self):
         """The learning rate: a Variable, or the value of the schedule at this step."""
         if self._schedule is None:
             return self._learning_rate
-        return self._schedule(self.iterations) if isinstance(self._schedule, LearningRateSchedule) else self._schedule()
+        return self._schedule(self._iterations) if isinstance(self._schedule, LearningRateSchedule) else self._schedule()
 
     @learning_rate.setter
     def learning_rate(self, value):
-        if self._schedule is not None and not (callable(value) or isinstance(value, LearningRateSchedule)):
+        if self._schedule is not None and not callable(value):
             raise TypeError(
                 f"{type(self).__name__}: the learning rate follows a schedule ({self._schedule!r}), so it cannot be "
                 f"set to {value!r}. Give the optimizer a number as learning_rate to set it later."
@@ -150,30 +206,36 @@ class Optimizer:
     def lr(self, value):
         self.learning_rate = value
 
+    @property
+    def iterations(self):
+        """How many updates there have been."""
+        every = self.gradient_accumulation_steps
+        return self._iterations // every if every else self._iterations
+
     # -- state
 
     def build(self, variables):
         """Create the state for ``variables``. The first ``apply`` does so by itself."""
         if self.built:
             return
-        self._trainable_variables = list(variables)
-        self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}
-        if not self._overrides_update_step():
-            self._slots = [
-                tuple(self._state(v, slot, self.initial(slot, v)) for slot in self.slots)
-                for v in self._trainable_variables
-            ]
+        variables = list(variables)
+        self._trainable_variables = variables
+        self._index = {id(v): i for i, v in enumerate(variables)}
         if self.use_ema:
-            self._averages = [self._state(v, "average", v.numpy()) for v in self._trainable_variables]
+            self._averages = [self._state(v, "average", np.zeros(v.shape)) for v in variables]
         if self.gradient_accumulation_steps:
-            self._accumulators = [
-                self._state(v, "gradient_accumulator", np.zeros(v.shape)) for v in self._trainable_variables
-            ]
+            self._accumulators = [self._state(v, "gradient_accumulator", np.zeros(v.shape)) for v in variables]
+        self._slots = [
+            ()
+            if v.overwrite_with_gradient
+            else tuple(self._state(v, slot, self.initial(slot, v)) for slot in self.recipe(v).slots)
+            for v in variables
+        ]
         self.built = True
 
     def initial(self, slot, variable):
         """What ``slot`` of ``variable`` begins with, as a NumPy array."""
-        return np.zeros(variable.shape, "float32")
+        return np.zeros(variable.shape)
 
     def _state(self, variable, name, value):
         state = Variable(value, dtype=variable.dtype, trainable=False, name=name)
@@ -185,44 +247,74 @@ class Optimizer:
         from kbridge import initializers
 
         variable = Variable(
-            initializers.get(initializer), shape=shape, dtype=dtype, trainable=False, aggregation=aggregation,
-            layout=layout, name=name,
+            initializers.get(initializer),
+            shape=shape,
+            dtype=dtype,
+            trainable=False,
+            aggregation=aggregation,
+            layout=layout,
+            name=name,
         )
-        self._extra.append(variable)
+        variable.path = f"{self.name}/{variable.name}"
+        self._track(variable)
         return variable
 
     def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
         """A new state variable of the shape and dtype of ``reference_variable``."""
+        name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
 
     def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
-        """A list of new state variables, one for each of ``trainable_variables`` (lists of them for several names)."""
-        several = isinstance(name, (list, tuple))
-        kinds = [
-            [self.add_variable_from_reference(v, one, initializer) for v in trainable_variables]
-            for one in (name if several else [name])
-        ]
-        return tuple(kinds) if several else kinds[0]
+        """A list of new state variables, one for each of ``trainable_variables`` (lists of them for several names).
+
+        It holds None for a variable that is overwritten with its gradient.
+        """
+        kinds = [name] if isinstance(name, str) else list(name)
+        begin = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(kinds)
+        if len(begin) != len(kinds):
+            raise ValueError(
+                f"{type(self).__name__}: there must be one initializer for all names or one for each. "
+                f"Received: name={name}, initializer={initializer}."
+            )
+        found = tuple([] for _ in kinds)
+        for variable in trainable_variables:
+            for made, kind, one in zip(found, kinds, begin):
+                skip = variable.overwrite_with_gradient
+                made.append(None if skip else self.add_variable_from_reference(variable, kind, one))
+        return found[0] if isinstance(name, str) else found
 
     @property
     def variables(self):
-        """Its whole state."""
-        found = [self.iterations]
+        """Its whole state, in the order that Keras keeps in files."""
+        found = [self._iterations]
         if self._learning_rate is not None:
             found.append(self._learning_rate)
-        found += [slot for slots in self._slots for slot in slots]
-        return found + self._averages + self._accumulators + self._extra
+        found += self._averages + self._accumulators
+        late = [[] for _ in self.late_slots]
+        for variable, slots in zip(self._trainable_variables, self._slots):
+            for name, slot in zip(self.recipe(variable).slots, slots):
+                (late[self.late_slots.index(name)] if name in self.late_slots else found).append(slot)
+        return found + [slot for column in late for slot in column] + self._extra
 
     def get_weights(self):
         return [v.numpy() for v in self.variables]
 
     def set_weights(self, weights):
+        """Set the whole state, from arrays in the order of ``variables``."""
+        if not self.built:
+            raise ValueError(
+                f"{type(self).__name__} has no state yet to set. Write first: optimizer.build(model.trainable_variables)."
+            )
         if len(weights) != len(self.variables):
             raise ValueError(
                 f"{type(self).__name__} has {len(self.variables)} state variables. Received a list of {len(weights)}."
             )
         for variable, value in zip(self.variables, weights):
             variable.assign(value)
+
+    def _get_variable_index(self, variable):
+        """Where ``variable`` stands among those it was built with, for ``update_step`` of one's own."""
+        return self._index[id(variable)]
 
     # -- the mathematics, for subclasses
 
@@ -234,16 +326,18 @@ class Optimizer:
         """(new value, new slots) for the gradient ``g`` of a value ``w``; ``s`` is what ``scalars`` gave."""
         raise NotImplementedError(f"{type(self).__name__} must define rule(g, w, slots, s) or update_step(...).")
 
+    def recipe(self, variable):
+        """How ``variable`` is updated, for optimizers that do not treat all alike."""
+        return Recipe(self.slots, self.weight_decay, "rule", self.elementwise)
+
     def settings(self):
         """The Python numbers that ``rule`` depends on."""
-        return ()
+        return tuple([getattr(self, name) for name in self.hyperparameters])
 
     def update_step(self, gradient, variable, learning_rate):
-        """The update of one variable, in assignments: for optimizers of one's own, instead of ``rule``."""
-        raise NotImplementedError
-
-    def _overrides_update_step(self):
-        return type(self).update_step is not Optimizer.update_step
+        """The update of one variable. An optimizer of one's own may define it, in assignments, instead of ``rule``."""
+        groups = self._grouped([variable], decay=False)
+        self._apply_rules(groups, [gradient], self._number(learning_rate))
 
     def assign(self, variable, value):
         variable.assign(ops.cast(value, variable.dtype))
@@ -259,43 +353,85 @@ class Optimizer:
     def apply(self, grads, trainable_variables=None):
         """One step: change ``trainable_variables`` (those it was built with, unless told) by their gradients."""
         grads = list(grads)
-        variables = list(trainable_variables) if trainable_variables is not None else self._trainable_variables
-        if not self.built:
-            if trainable_variables is None:
-                raise ValueError(
-                    f"{type(self).__name__} does not know its variables yet. Write: optimizer.apply(grads, variables)."
-                )
-            self.build(variables)
-        if len(grads) != len(variables):
-            raise ValueError(f"{type(self).__name__}: {len(grads)} gradients were given for {len(variables)} variables.")
-        for variable in variables:
-            if id(variable) not in self._index:
-                raise ValueError(
-                    f"{type(self).__name__} was built for other variables: it has no state for {variable.path!r}. "
-                    f"Make a new optimizer, or build this one with all variables: optimizer.build(variables)."
-                )
-        grads, variables = self._with_gradients(grads, variables)
-        if not variables:
-            self.iterations.assign(self.iterations.value + 1)
+        if not grads:
             return
-        scale = self.loss_scale_factor
-        if scale is not None:
-            grads = [g / scale for g in grads]
-        every = self.gradient_accumulation_steps
-        if every:
-            self._accumulate(grads, variables, every)
-        else:
-            self._update(grads, variables)
-        self.iterations.assign(self.iterations.value + 1)
+        variables = self._known(grads, trainable_variables)
+        grads, variables = self._with_gradients(grads, variables)
+        convert = registry.current().convert
+        grads = [convert(g, v.dtype) for g, v in zip(grads, variables)]
+        if any([v.overwrite_with_gradient for v in variables]):
+            grads, variables = self._overwrite(grads, variables)
+        if variables:
+            if self.loss_scale_factor is not None:
+                grads = [g / self.loss_scale_factor for g in grads]
+            if self.gradient_accumulation_steps:
+                self._accumulate(grads, variables)
+            else:
+                self._update(grads, variables)
+            if self.use_ema:
+                self._update_averages()
+            for v in variables:
+                if v.constraint is not None:
+                    v.assign(v.constraint(v.value))
+        self._iterations.assign(self._iterations.value + 1)
 
     def apply_gradients(self, grads_and_vars):
         """``apply`` for pairs of a gradient and its variable."""
         grads, variables = zip(*grads_and_vars)
         self.apply(grads, variables)
-        return self.iterations
+        return self._iterations
+
+    def stateless_apply(self, optimizer_variables, grads, trainable_variables):
+        """(values of the trainable variables, values of the state) after ``apply``, from those given on.
+
+        No variable changes.
+        """
+        if not self.built:
+            raise ValueError(
+                f"{type(self).__name__} must be built before stateless_apply(). "
+                f"Write first: optimizer.build(model.trainable_variables)."
+            )
+        own, trained = self.variables, self._trainable_variables
+        for what, given, expected in (
+            ("optimizer_variables", optimizer_variables, own),
+            ("trainable_variables", trainable_variables, trained),
+        ):
+            if len(given) != len(expected):
+                raise ValueError(
+                    f"{type(self).__name__}.stateless_apply: {what} must hold {len(expected)} tensors. "
+                    f"Received: {len(given)}."
+                )
+        frame, engine = get_frame(), registry.current()
+        bindings = dict(frame.bindings or {})
+        for variable, value in zip([*trained, *own], [*trainable_variables, *optimizer_variables]):
+            bindings[id(variable)] = engine.convert(value, variable.dtype)
+        with entered(frame.child(engine=engine, bindings=bindings, captures=True, written={})):
+            self.apply(grads)
+        return [bindings[id(v)] for v in trained], [bindings[id(v)] for v in own]
+
+    def _known(self, grads, variables):
+        """The variables that ``grads`` belong to; with the first ones it is built."""
+        own = type(self).__name__
+        if variables is None:
+            if not self.built:
+                raise ValueError(f"{own} does not know its variables yet. Write: optimizer.apply(grads, variables).")
+            variables = self._trainable_variables
+        else:
+            variables = list(variables)
+            if not self.built:
+                self.build(variables)
+        if len(grads) != len(variables):
+            raise ValueError(f"{own}: {len(grads)} gradients were given for {len(variables)} variables.")
+        for variable in variables:
+            if id(variable) not in self._index:
+                raise ValueError(
+                    f"{own} was built for other variables: it has no state for {variable.path!r}. "
+                    f"Make a new optimizer, or build this one with all variables: optimizer.build(variables)."
+                )
+        return variables
 
     def _with_gradients(self, grads, variables):
-        if all(g is not None for g in grads):
+        if all([g is not None for g in grads]):
             return grads, variables
         missing = [v.path for g, v in zip(grads, variables) if g is None]
         kept = [(g, v) for g, v in zip(grads, variables) if g is not None]
@@ -303,122 +439,166 @@ class Optimizer:
             raise ValueError(
                 f"{type(self).__name__}: no gradient reached any variable ({missing}). Does the loss depend on them?"
             )
-        warnings.warn(f"The loss does not depend on {missing}: they have no gradient and stay as they are.", stacklevel=4)
+        warnings.warn(
+            f"The loss does not depend on {missing}: they have no gradient and stay as they are.", stacklevel=3
+        )
         grads, variables = zip(*kept)
         return list(grads), list(variables)
 
-    def _accumulate(self, grads, variables, every):
+    def _overwrite(self, grads, variables):
+        """Some variables just take the value of their gradient (statistics in float8 training); returns the others."""
+        every = self.gradient_accumulation_steps
+        for g, v in zip(grads, variables):
+            if not v.overwrite_with_gradient:
+                continue
+            if not every:
+                v.assign(g)
+                continue
+            total = self._accumulators[self._index[id(v)]]
+            largest = ops.maximum(total.value, g)
+            ends = (self._iterations.value + 1) % every == 0
+            v.assign(ops.where(ends, largest, v.value))
+            total.assign(ops.where(ends, ops.zeros_like(largest), largest))
+        kept = [(g, v) for g, v in zip(grads, variables) if not v.overwrite_with_gradient]
+        return [g for g, _ in kept], [v for _, v in kept]
+
+    def _accumulate(self, grads, variables):
+        every = self.gradient_accumulation_steps
         sums = [self._accumulators[self._index[id(v)]] for v in variables]
-        for total, g in zip(sums, grads):
-            total.assign(total.value + g)
+        registry.current().update(_SUM, grads, sums, [()] * len(sums), {})
 
         def update():
             self._update([total.value / every for total in sums], variables)
             for total in sums:
-                total.assign(ops.zeros_like(total.value))
+                total.assign(ops.zeros(total.shape, total.dtype))
             return ()
 
-        ops.cond((self.iterations.value + 1) % every == 0, update, lambda: ())
+        ops.cond((self._iterations.value + 1) % every == 0, update, lambda: ())
 
     def _update(self, grads, variables):
         grads = self._clip(grads)
-        learning_rate = self._current_learning_rate()
-        if self._overrides_update_step():
-            for g, v in zip(grads, variables):
-                if self.weight_decay is not None and self._decays(v):
-                    v.assign(v.value - v.value * self.weight_decay * learning_rate)
-                self.update_step(g, v, learning_rate)
-        else:
-            self._apply_rule(grads, variables, learning_rate)
-        for v in variables:
-            if v.constraint is not None:
-                v.assign(v.constraint(v.value))
-        if self.use_ema:
-            self._update_averages(variables)
+        learning_rate = self._number(self.learning_rate)
+        if type(self).update_step is Optimizer.update_step:
+            self._apply_rules(self._grouped(variables), grads, learning_rate)
+            return
+        for g, v in zip(grads, variables):
+            decay = self._decay_of(v)
+            if decay is not None:
+                v.assign(v.value - v.value * ops.cast(decay * learning_rate, v.dtype))
+        for g, v in zip(grads, variables):
+            self.update_step(g, v, learning_rate)
 
-    def _apply_rule(self, grads, variables, learning_rate):
-        step = self._update_count()
-        scalars = self.scalars(learning_rate, step)
-        decayed = [self.weight_decay is not None and self._decays(v) for v in variables]
-        for decays in (False, True):
-            chosen = [i for i, d in enumerate(decayed) if d is decays]
-            if not chosen:
-                continue
-            rule = self._rule(decays)
-            if decays:
-                scalars = {**scalars, "keep": 1.0 - self.weight_decay * learning_rate}
-            registry.current().update(
-                rule,
-                [grads[i] for i in chosen],
-                [variables[i] for i in chosen],
-                [self._slots[self._index[id(variables[i])]] for i in chosen],
-                scalars,
-            )
+    def _grouped(self, variables, decay=True):
+        key = (decay, self.weight_decay, *map(id, variables))
+        groups = self._groups.get(key)
+        if groups is None:
+            found = {}
+            for i, v in enumerate(variables):
+                recipe = self.recipe(v)._replace(weight_decay=self._decay_of(v) if decay else None)
+                group = found.setdefault((recipe, v.dtype), _Group(recipe, v.dtype, [], [], []))
+                group.places.append(i)
+                group.variables.append(v)
+                group.slots.append(self._slots[self._index[id(v)]])
+            groups = self._groups[key] = list(found.values())
+        return groups
 
-    def _rule(self, decays):
+    def _apply_rules(self, groups, grads, learning_rate):
+        step = self._step()
+        for recipe, dtype, places, variables, slots in groups:
+            scalars = self._scalars(learning_rate, step, dtype, recipe.weight_decay)
+            chosen = grads if len(groups) == 1 else [grads[i] for i in places]
+            registry.current().update(self._rule(recipe), chosen, variables, slots, scalars)
+
+    def _rule(self, recipe):
+        function = getattr(self, recipe.rule)
         name = names.snake_case(type(self).__name__)
-        if not decays:
-            return Rule(name, self.rule, self.elementwise, self.settings())
+        if recipe.rule != "rule":
+            name = f"{name}_{recipe.rule}"
+        if recipe.weight_decay is None:
+            return Rule(name, function, recipe.elementwise, self.settings())
 
         def decayed(g, w, slots, s):
-            return self.rule(g, w * s["keep"], slots, s)
+            return function(g, w * s["keep"], slots, s)
 
-        return Rule(f"{name}_decayed", decayed, self.elementwise, self.settings())
+        return Rule(f"{name}_decayed", decayed, recipe.elementwise, self.settings())
 
-    def _current_learning_rate(self):
-        found = self.learning_rate
-        return found.value if isinstance(found, Variable) else found
+    def _scalars(self, learning_rate, step, dtype, decay):
+        """``scalars`` as numbers, or as tensors of ``dtype``; these are computed in float32 at least."""
+        known = type(step) is float and type(learning_rate) is float
+        if not known:
+            wide = "float64" if dtype == "float64" else "float32"
+            learning_rate, step = ops.cast(learning_rate, wide), ops.cast(step, wide)
+        found = self.scalars(learning_rate, step)
+        if decay is not None:
+            found["keep"] = 1.0 - decay * learning_rate
+        if known:
+            return found
+        return {name: x if type(x) in (int, float) else ops.cast(x, dtype) for name, x in found.items()}
 
-    def _update_count(self):
-        """How many updates there will have been after this one: a float, or a tensor of floatx in a trace."""
-        step = self.iterations.value
+    def _number(self, x):
+        """The value of a Variable or number: Python's float where it is known without asking a device."""
+        if isinstance(x, Variable):
+            x = x.value
+        return float(x) if isinstance(x, (int, float, np.generic)) else x
+
+    def _step(self):
+        """How many updates there will have been after this one: a float, or a tensor in a trace."""
+        step = self._iterations.value
         if self.gradient_accumulation_steps:
             step = step // self.gradient_accumulation_steps
-        return float(step + 1) if isinstance(step, int) else ops.cast(step + 1, config.floatx())
+        return float(step + 1) if isinstance(step, int) else step + 1
 
     def _clip(self, grads):
-        if self.clipvalue is not None:
+        if self.clipvalue:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
-        if self.clipnorm is not None:
-            return [clip_to_norm(g, ops.sqrt(ops.sum(ops.square(g))), self.clipnorm) for g in grads]
-        if self.global_clipnorm is not None:
+        if self.clipnorm:
+            return [_clipped(g, ops.sqrt(ops.sum(ops.square(g))), self.clipnorm) for g in grads]
+        if self.global_clipnorm:
             total = None
             for g in grads:
                 part = ops.sum(ops.square(g))
-                total = part if total is None else total + part
+                total = part if total is None else ops.add(total, part)
             norm = ops.sqrt(total)
-            return [clip_to_norm(g, norm, self.global_clipnorm) for g in grads]
+            norm = norm + (norm - norm)  # an infinite norm makes NaN of all, not just of some
+            return [_clipped(g, norm, self.global_clipnorm) for g in grads]
         return grads
 
     # -- weight decay and averages
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
-        """Name variables (by themselves, or by parts of their paths) that ``weight_decay`` leaves alone."""
-        self._not_decayed += [("variable", id(v)) for v in var_list or ()]
-        self._not_decayed += [("name", name) for name in var_names or ()]
+        """Name variables (by themselves, or by patterns found in their names) that ``weight_decay`` leaves alone."""
+        self._not_decayed = (tuple(var_list or ()), "|".join(var_names) if var_names else None)
+        self._groups = {}
 
-    def _decays(self, variable):
-        import re
+    def _decay_of(self, variable):
+        listed, pattern = self._not_decayed
+        if any(v is variable for v in listed) or (pattern is not None and re.search(pattern, variable.name)):
+            return None
+        return self.recipe(variable).weight_decay
 
-        return not any(
-            found == id(variable) if kind == "variable" else re.search(found, variable.path)
-            for kind, found in self._not_decayed
-        )
-
-    def _update_averages(self, variables):
-        m = self.ema_momentum
-        averages = [self._averages[self._index[id(v)]] for v in variables]
-        for average, v in zip(averages, variables):
-            average.assign(average.value * m + v.value * (1.0 - m))
+    def _update_averages(self):
+        step = self._iterations.value
+        if self.gradient_accumulation_steps:
+            step = step // self.gradient_accumulation_steps
+        # The first step's values are the first averages
+        old = (self.ema_momentum if step else 0.0) if isinstance(step, int) else None
+        kinds = {}
+        for average, v in zip(self._averages, self._trainable_variables):
+            kinds.setdefault(v.dtype, []).append((average, v))
+        for dtype, pairs in kinds.items():
+            kept = ops.cast(step != 0, dtype) * self.ema_momentum if old is None else old
+            averages, variables = zip(*pairs)
+            scalars = {"old": kept, "new": 1.0 - kept}
+            registry.current().update(_AVERAGE, [v.value for v in variables], averages, [()] * len(pairs), scalars)
         every = self.ema_overwrite_frequency
         if every:
 
             def overwrite():
-                for average, v in zip(averages, variables):
+                for average, v in zip(self._averages, self._trainable_variables):
                     v.assign(average.value)
                 return ()
 
-            ops.cond((self.iterations.value + 1) % every == 0, overwrite, lambda: ())
+            ops.cond((step + 1) % every == 0, overwrite, lambda: ())
 
     def finalize_variable_values(self, var_list):
         """At the end of training: variables take the values of their averages, where ``use_ema`` is on."""
@@ -437,11 +617,9 @@ class Optimizer:
         """Arguments from which ``from_config`` makes an equal optimizer, as data."""
         if self._schedule is None:
             rate = float(self._learning_rate.numpy())
-        elif isinstance(self._schedule, LearningRateSchedule):
-            rate = objects.serialize_keras_object(self._schedule)
         else:
             rate = objects.serialize_keras_object(self._schedule)
-        found = {
+        return {
             "name": self.name,
             "learning_rate": rate,
             "weight_decay": self.weight_decay,
@@ -453,14 +631,15 @@ class Optimizer:
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
             "loss_scale_factor": self.loss_scale_factor,
             "gradient_accumulation_steps": self.gradient_accumulation_steps,
+            **{name: getattr(self, name) for name in self.hyperparameters},
         }
-        return found
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        if isinstance(config.get("learning_rate"), dict):
-            config["learning_rate"] = objects.deserialize_keras_object(config["learning_rate"], custom_objects=custom_objects)
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config["learning_rate"] = objects.deserialize_keras_object(rate, custom_objects=custom_objects)
         return cls(**config)
 
     def save_own_variables(self, store):
@@ -479,20 +658,26 @@ class Optimizer:
             variable.assign(store[str(i)])
 
     def __getstate__(self):
-        # Identity does not survive copying: the index is made anew.
-        return {k: v for k, v in self.__dict__.items() if k != "_index"}
+        # Identity does not survive copying: what is found by it is made anew.
+        return {k: v for k, v in self.__dict__.items() if k not in ("_index", "_groups")}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        self._groups = {}
 
     def __repr__(self):
-        return f"<{type(self).__name__} learning_rate={self._schedule or float(self._learning_rate.numpy()):.6g}>"
+        rate = self._schedule or f"{float(self._learning_rate.numpy()):.6g}"
+        return f"<{type(self).__name__} learning_rate={rate}>"
 
 
-def clip_to_norm(g, norm, limit):
+def _clipped(g, norm, limit):
     """``g`` scaled so that a norm of ``norm`` becomes ``limit``, where it is larger."""
-    return g * (limit / ops.maximum(norm, limit))
+    return g * ops.cast(limit / ops.maximum(norm, limit), g.dtype)
 
 
-
+def complement(beta, step):
+    """1 - beta ** step, without the loss of digits that it would mean for a tensor."""
+    if beta == 0 or isinstance(step, float):
+        return 1.0 - beta**step
+    return -ops.expm1(step * math.log(beta))

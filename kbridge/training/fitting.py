@@ -209,7 +209,9 @@ class Run:
         count = min(count, max(1, _LARGEST_PIECE // max(indices, 1)), self.epochs - self.epoch)
         begun = time.perf_counter()
         logs = self._run_loop(count)
-        self.step_seconds = (time.perf_counter() - begun) / (count * self.data.steps)
+        seconds = (time.perf_counter() - begun) / count
+        self.step_seconds = seconds / self.data.steps
+        self.callbacks.params["seconds"] = seconds  # how long each of these epochs took: they are told of afterwards
         names = list(logs)
         columns = [logs[name].tolist() for name in names]
         for values in zip(*columns):
@@ -217,6 +219,7 @@ class Run:
             self.callbacks.on_epoch_begin(self.epoch)
             self.callbacks.on_epoch_end(self.epoch, last)
             self.epoch += 1
+        del self.callbacks.params["seconds"]
         return last
 
     def _run_loop(self, count):

@@ -9,7 +9,7 @@ from kbridge import ops
 from kbridge.backend import registry
 from kbridge.backend.frame import get_frame
 from kbridge.backend.symbolic import KerasTensor
-from kbridge.backend.tree import flatten, map_structure
+from kbridge.backend.tree import flatten, map_structure, pack
 from kbridge.training import data as data_module
 from kbridge.training.autodiff import value_and_grad
 from kbridge.training.data import unpack_x_y_sample_weight
@@ -21,13 +21,13 @@ class Trainer:
     """The part of ``Model`` that trains."""
 
     # Attributes that hold compiled functions or one run's state: neither copied nor pickled.
-    _made_for_this_process = ("_functions", "_train_variables", "history")
+    _made_for_this_process = ("_functions", "_known", "history")
     _compile_arguments = None
     stop_training = False
 
     def __init__(self):
         self._functions = {}
-        self._train_variables = None
+        self._known = None
         self._losses_of_outputs = None
         self._metrics_of_outputs = None
         self.optimizer = None
@@ -101,7 +101,7 @@ class Trainer:
 
     def _forget_functions(self):
         self._functions = {}
-        self._train_variables = None
+        self._known = None
 
     def _require_compiled(self, what):
         if not self.compiled:
@@ -201,7 +201,7 @@ class Trainer:
         variables = self.trainable_variables
 
         def objective():
-            y_pred = self(x, training=True)
+            y_pred = self._forward(x, training=True)
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
             return self.optimizer.scale_loss(loss), (loss, y_pred)
 
@@ -220,7 +220,7 @@ class Trainer:
 
     def _test_on(self, data):
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)
+        y_pred = self._forward(x, training=False)
         loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
         self._loss_tracker.update_state(loss, sample_weight=_count(x))
         self._update_metrics(x, y, y_pred, sample_weight)
@@ -228,24 +228,30 @@ class Trainer:
     def predict_step(self, data):
         """The outputs for a batch. May be overridden."""
         x, _, _ = unpack_x_y_sample_weight(data)
-        return self(x, training=False)
+        return self._forward(x, training=False)
 
     # -- functions compiled for the engine in charge
 
     @property
     def trainable_variables(self):
-        # While steps run, the list is known; finding it anew each step would cost more than a small step.
-        return self._train_variables if self._train_variables is not None else super().trainable_variables
+        return super().trainable_variables if self._known is None else self._known.variables
+
+    @property
+    def losses(self):
+        if self._known is None:
+            return super().losses
+        added = [loss() if callable(loss) else loss for layer in self._known.layers for loss in layer._losses]
+        return added + [v.regularizer(v) for v in self._known.regularized]
 
     @contextlib.contextmanager
     def _steady(self):
-        """While steps run, the trainable variables stay the same."""
-        before = self._train_variables
-        self._train_variables = self.trainable_variables
+        """While steps run, layers and trainable variables stay the same, so they are looked for once."""
+        before = self._known
+        self._known = _Known(self)
         try:
             yield
         finally:
-            self._train_variables = before
+            self._known = before
             if self._has_losses:
                 self._clear_losses()
 
@@ -416,8 +422,7 @@ class Trainer:
                 watchers.on_predict_batch_end(i, {"outputs": structure})
             data.end_epoch()
             watchers.on_predict_end()
-        columns = iter([np.concatenate(column) if len(column) > 1 else column[0] for column in zip(*parts)])
-        return map_structure(lambda _: next(columns), structure)
+        return pack(structure, [np.concatenate(column) if len(column) > 1 else column[0] for column in zip(*parts)])
 
     def _ensure_usable(self, data):
         if not self.built:
@@ -459,6 +464,15 @@ class Trainer:
         with self._steady():
             outputs = self._function("predict")((self._as_tensors(data.columns[0]),))
         return map_structure(registry.current().to_numpy, outputs)
+
+
+class _Known:
+    """What a model consists of, found once for many steps."""
+
+    def __init__(self, model):
+        self.variables = model.trainable_variables
+        self.layers = model._flatten_layers()
+        self.regularized = [v for v in self.variables if v.regularizer is not None]
 
 
 def _weights_by_name(sample_weight, names):

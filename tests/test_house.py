@@ -1,0 +1,115 @@
+"""The house's own rules, held by test: floors, no engine in the frontend, a light import."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kbridge.backend import registry
+
+ROOT = Path(__file__).parent.parent
+FRONTEND = sorted(p for p in (ROOT / "kbridge").rglob("*.py"))
+LIBRARIES = {"torch", "jax", "tensorflow", *registry.BUILT_IN.values()}
+FLOORS = ["config", "backend", "ops", "middle", "layers", "models", "training", "callbacks", "saving", "compat", "cli"]
+
+
+def imported(tree):
+    """(module, line, whether it is imported when the file is) for each import in a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield name.name, node
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module, node
+            for name in node.names:
+                yield f"{node.module}.{name.name}", node
+
+
+def test_the_frontend_imports_no_engine():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} imports {name}"
+        for path in FRONTEND
+        for name, node in imported(ast.parse(path.read_text()))
+        if name.partition(".")[0] in LIBRARIES
+    ]
+    assert found == []
+
+
+def test_the_frontend_names_no_engine_in_a_branch():
+    """Comparing with an engine's name is what a branch on it looks like; only the registry's table may name them."""
+    names = set(registry.BUILT_IN)
+    found = []
+    for path in FRONTEND:
+        if path.name == "registry.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Compare, ast.Match)):
+                words = {c.value for c in ast.walk(node) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
+                if words & names and any(w in ast.unparse(node).lower() for w in ("backend", "engine")):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    assert found == []
+
+
+def test_engines_import_the_bridge_and_nothing_above_it():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} imports {name}"
+        for path in sorted((ROOT / "backends").rglob("*.py"))
+        for name, node in imported(ast.parse(path.read_text()))
+        if name.partition(".")[0] == "kbridge" and name != "kbridge" and not name.startswith(("kbridge.backend", "kbridge.config"))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(("low", "high"), [("backend", "ops"), ("ops", "layers"), ("layers", "models"), ("models", "cli")])
+def test_imports_go_down_only(low, high):
+    above = {"ops": ("ops", "layers", "models", "training", "cli"), "layers": ("layers", "models", "training", "cli")}
+    above = above.get(high, (high, "cli"))
+    found = []
+    for path in (ROOT / "kbridge" / low).rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in tree.body:  # what is imported with the file
+            for name, _ in imported(ast.Module([node], [])) if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+                if name.startswith(tuple(f"kbridge.{part}" for part in above)):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno} imports {name}")
+    assert found == []
+
+
+def test_files_can_be_read_in_one_sitting():
+    paths = FRONTEND + sorted((ROOT / "backends").rglob("*.py"))
+    assert [f"{p}: {n}" for p in paths if (n := len(p.read_text().splitlines())) > 900] == []
+
+
+def python(code, **env):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "backends")]), **env}
+    for name in ("KBRIDGE_BACKEND", "KERAS_BACKEND"):
+        env.setdefault(name, "")
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_loads_no_engine_and_writes_nothing(tmp_path):
+    code = (
+        "import sys, kbridge; "
+        "print([m for m in ('torch', 'jax', 'tensorflow', 'keras', 'h5py', 'pandas', 'scipy', 'kbridge_numpy') if m in sys.modules])"
+    )
+    assert python(code, HOME=str(tmp_path), KERAS_HOME="") == "[]"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_training_on_numpy_loads_no_other_engine(tmp_path):
+    code = (
+        "import sys, numpy as np, kbridge; m = kbridge.Sequential([kbridge.layers.Dense(1)]); m.compile('adam', 'mse'); "
+        "m.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0); "
+        "print(kbridge.backend.backend(), [m for m in ('torch', 'jax', 'tensorflow', 'keras', 'scipy') if m in sys.modules])"
+    )
+    assert python(code, HOME=str(tmp_path), KERAS_HOME="") == "numpy []"
+
+
+def test_how_many_modules_an_import_loads(tmp_path):
+    """Work, not time: what decides how long `import kbridge` takes."""
+    code = "import sys, numpy; before = set(sys.modules); import kbridge; print(len(set(sys.modules) - before))"
+    assert int(python(code, HOME=str(tmp_path), KERAS_HOME="")) < 200
