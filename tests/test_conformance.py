@@ -45,9 +45,9 @@ def tiny(tmp_path_factory):
 def test_a_third_partys_engine_passes_for_what_it_supplies(tiny):
     _, output = tiny
     failed = re.findall(r"^(?:FAILED|ERROR) .*$", output, re.M)
-    assert [line for line in failed if "test_no_required_op_is_lacking" not in line and "random" not in line] == []
+    assert [line for line in failed if "test_no_required_op_is_lacking" not in line] == []
     [passed] = re.findall(r"(\d+) passed", output)
-    assert int(passed) > 500
+    assert int(passed) > 1000
 
 
 def test_required_ops_that_are_lacking_are_told_with_their_signatures(tiny):
@@ -65,7 +65,7 @@ def test_an_engine_that_is_missing_fails():
 
 def test_an_unknown_op_is_refused():
     status, output = run_suite("--engine", "numpy", "--op", "sine")
-    assert status == 4 and "--op: there is no op named sine" in output
+    assert status not in (0, 1) and "--op: there is no op named sine" in output
 
 
 def test_an_op_without_samples_fails(tmp_path):

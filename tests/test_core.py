@@ -240,7 +240,8 @@ def test_a_lacking_op_is_named(define, engine):
     @define.required(dtypes.promote)
     def unheard_of(x: "Tensor", axis=-1): ...  # noqa: F821
 
-    with pytest.raises(NotImplementedError, match=f'"{engine.name}" lacks the required op "unheard_of".*unheard_of\\(x'):
+    message = f'"{engine.name}" lacks the required op "unheard_of".*Its module needs a function unheard_of'
+    with pytest.raises(NotImplementedError, match=message):
         unheard_of([1.0])
 
 
@@ -547,9 +548,10 @@ def test_unknown_and_retired_engines():
 def test_importing_the_core_imports_no_engine():
     code = (
         "import sys, kbridge.ops, kbridge.backend.symbolic, kbridge.backend.variable\n"
-        "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'jax', 'tensorflow') or m.startswith('kbridge_')])"
+        "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'jax', 'tensorflow') or m[:8] == 'kbridge_'])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 # -- shapes and symbols

@@ -48,6 +48,12 @@ def _tensor_types():
     return frozenset(found)
 
 
+@jax.jit
+def _gather(data, row):
+    # Compiled: outside of a trace an index expression costs many small dispatches.
+    return jax.tree.map(lambda leaf: leaf.at[row].get(mode="promise_in_bounds"), data)
+
+
 class JaxBackend(Backend):
     name = "jax"
     modules = (math, nn, windows, linalg, random, control)
@@ -140,7 +146,7 @@ class JaxBackend(Backend):
         return x.dtype.name
 
     def gather(self, data, row):
-        return jax.tree.map(lambda leaf: leaf.at[row].get(mode="promise_in_bounds"), data)
+        return _gather(data, row)
 
     # -- storage of variables
 
@@ -231,6 +237,11 @@ class JaxBackend(Backend):
 
     def version(self):
         return jax.__version__
+
+
+@jax.jit
+def _gather(data, row):
+    return jax.tree.map(lambda leaf: leaf.at[row].get(mode="promise_in_bounds"), data)
 
 
 def _holds_tensors(tree):

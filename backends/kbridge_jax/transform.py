@@ -4,8 +4,6 @@ A function that reads and assigns variables is run in a frame where tracers stan
 assigned is then one more of its results, and is put into the variables outside.
 """
 
-from contextlib import nullcontext
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -204,11 +202,12 @@ def _results(engine, frame, tree):
 
 
 class _Discovered(Exception):
-    """A function touched variables that were not among its inputs."""
+    """A function touched variables that were not among its inputs, or needs 64 bits, which was not known."""
 
-    def __init__(self, variables):
+    def __init__(self, variables, is_wide=False):
         super().__init__("variables were discovered")
         self.variables = variables
+        self.is_wide = is_wide
 
 
 class _Traced:
@@ -221,7 +220,8 @@ class _Traced:
         keys = list(variables)
 
         def pure(values, args):
-            result, frame = captured(function, _unwrapped(args), dict(zip(keys, values)), engine)
+            with wide.default():
+                result, frame = captured(function, _unwrapped(args), dict(zip(keys, values)), engine)
             unknown = {key: v for key, v in frame.touched.items() if key not in variables}
             if unknown:
                 raise _Discovered(unknown)
@@ -229,8 +229,10 @@ class _Traced:
             return [frame.bindings[key] for key in self.written], _results(engine, frame, result)
 
         specs = [jax.ShapeDtypeStruct(v.shape, jnp.dtype(v.dtype)) for v in variables.values()]
-        with wide.scope() if any(v.dtype in wide.NAMES for v in variables.values()) else nullcontext():
+        before = wide.entries
+        with jax.enable_x64(True):  # for the specs; the function itself sees the user's setting
             self.program, shapes = jax.make_jaxpr(pure, return_shape=True)(specs, args)
+        self.is_wide = wide.entries > before or any(v.dtype in wide.NAMES for v in variables.values())
         self.keys = keys
         self.tree = jax.tree.structure(shapes)
         used = {id(x) for equation in self.program.jaxpr.eqns for x in equation.invars}
@@ -256,6 +258,7 @@ class _Program:
         self.engine = engine
         self.variables = {id(v): v for v in state}
         self.needed = set()  # those that some later trace turned out to read
+        self.is_wide = False  # whether anything in it has 64 bits
         self.run = None
 
     def __call__(self, *args):
@@ -266,6 +269,7 @@ class _Program:
             except _Discovered as found:
                 self.variables.update(found.variables)
                 self.needed.update(found.variables)
+                self.is_wide |= found.is_wide
                 self.run = None
         raise ValueError(
             "A compiled function creates new Variables whenever it runs. Create them once, outside of it "
@@ -297,7 +301,9 @@ class _Program:
             more = {i: assigned[id(v)] for i, v in enumerate(constant) if id(v) in assigned}
             return new, more, result
 
-        jitted = jax.jit(pure, donate_argnums=0)
+        self.jitted = jitted = jax.jit(pure, donate_argnums=0)
+        if self.is_wide:
+            jitted = wide.inside(jitted)
 
         def run(args):
             storages = []
@@ -357,24 +363,31 @@ class _Step(_Program):
 
     def trace(self, args):
         self.first = _Traced(self.engine, self.function, self.variables, args)
+        self.is_wide |= self.first.is_wide
         return self.first.written, self.first.used
 
     def pure(self, values, args):
         traced, self.first = self.first, None
         if traced is not None:
             return traced.run(values, args)
-        result, frame = captured(self.function, _unwrapped(args), values, self.engine)
+        before = wide.entries
+        with wide.default():
+            result, frame = captured(self.function, _unwrapped(args), values, self.engine)
         unknown = {key: v for key, v in frame.touched.items() if key not in values}
-        if unknown:
-            raise _Discovered(unknown)
+        is_wide = wide.entries > before
+        if unknown or is_wide > self.is_wide:
+            raise _Discovered(unknown, is_wide)
         return {key: frame.bindings[key] for key in frame.written}, _results(self.engine, frame, result)
 
 
-class Loop:
-    """``Backend.compile_loop``: epochs, steps, the tail of each epoch and its results in one program.
+_BLOCK = 1 << 16  # indices handed over at a time
 
-    The numbers of epochs and steps are inputs of the program, and its index arrays are padded to powers
-    of two: a call with other numbers seldom compiles anew.
+
+class Loop:
+    """``Backend.compile_loop``: steps, the tail of each epoch, and its results, for many epochs in one program.
+
+    The program is made for blocks of so many epochs of so many steps, and told how many of them are there:
+    other numbers of epochs, and similar numbers of steps, need no other program.
     """
 
     def __init__(self, engine, step, finish, state):
@@ -383,23 +396,37 @@ class Loop:
 
     def __call__(self, data, rows, tail=None):
         rows = np.asarray(rows, "int32")
-        epochs, steps, batch = rows.shape
-        padded = np.zeros((_room(epochs), _room(steps), batch), "int32")
-        padded[:epochs, :steps] = rows
-        if tail is not None:
-            rest = np.asarray(tail, "int32")
-            tail = np.zeros((_room(epochs), rest.shape[1]), "int32")
-            tail[:epochs] = rest
+        tail = None if tail is None else np.asarray(tail, "int32")
         if not _is_plain(data):
             data = _prepared(self._engine, data)
-        result = self._program(data, padded, tail, np.int32(epochs), np.int32(steps))
-        if type(result) is _Mixed:
-            result = _unwrapped(result.tree)
-        return jax.tree.map(lambda x: np.asarray(x)[:epochs] if isinstance(x, jax.Array) else x, result)
+        epochs, steps, batch = rows.shape
+        room = _room(steps)
+        at_once = 1 << max((_BLOCK // max(room * batch, 1)).bit_length() - 1, 0)
+        found = []
+        for start in range(0, epochs, at_once):
+            own = rows[start : start + at_once]
+            own_tail = None if tail is None else _padded(tail[start : start + at_once], (at_once, tail.shape[1]))
+            own_rows = _padded(own, (at_once, room, batch))
+            result = self._program(data, own_rows, own_tail, np.int32(len(own)), np.int32(steps))
+            found.append(_unwrapped(result.tree) if type(result) is _Mixed else result)
+
+        def join(*parts):
+            joined = np.concatenate([np.asarray(part) for part in parts])
+            return joined[:epochs]  # only the last block has room to spare
+
+        return jax.tree.map(join, *found)
 
 
 def _room(count):
-    return 1 << (count - 1).bit_length() if count else 0
+    """``count`` rounded up by at most a quarter."""
+    unit = 1 << max(count.bit_length() - 3, 0)
+    return -(-count // unit) * unit
+
+
+def _padded(array, shape):
+    room = np.zeros(shape, array.dtype)
+    room[tuple(map(slice, array.shape))] = array
+    return room
 
 
 class _Epochs(_Program):
@@ -417,14 +444,18 @@ class _Epochs(_Program):
             traces.append(self._traced(data, tail.shape[-1]))
         return [key for t in traces for key in t.written], [key for t in traces for key in t.used]
 
+    def _finish(self):
+        return jax.tree.map(self.engine.convert, self.finish())
+
     def _traced(self, data, size):
         """The trace of ``step`` for batches of ``size``; of ``finish``, for no data."""
         specs = jax.tree.map(lambda x: jax.ShapeDtypeStruct((size, *x.shape[1:]), x.dtype), data)
         leaves, tree = jax.tree.flatten(specs)
         key = (size, tree, *((spec.shape, spec.dtype) for spec in leaves))
         if key not in self.traces:
-            function, args = (self.finish, ()) if data is None else (self.step, (specs,))
-            self.traces[key] = _Traced(self.engine, function, self.variables, args)
+            function, args = (self._finish, ()) if data is None else (self.step, (specs,))
+            self.traces[key] = traced = _Traced(self.engine, function, self.variables, args)
+            self.is_wide |= traced.is_wide
         return self.traces[key]
 
     def pure(self, values, args):
@@ -460,7 +491,6 @@ class _Epochs(_Program):
 
         state = [values[key] for key in changing]
         _, shapes = jax.eval_shape(lambda state: apply(finish, state), state)
-        room = len(rows)
-        results = jax.tree.map(lambda x: jnp.zeros((room, *x.shape), x.dtype), shapes)
+        results = jax.tree.map(lambda x: jnp.zeros((len(rows), *x.shape), x.dtype), shapes)
         state, results = jax.lax.fori_loop(0, epochs, run_epoch, (state, results))
         return dict(zip(changing, state)), results

@@ -29,6 +29,24 @@ def scope():
     return jax.enable_x64(True)
 
 
+_by_default = bool(jax.config.jax_enable_x64)
+
+
+def default():
+    """Inside, the flag is as the user had it."""
+    return jax.enable_x64(_by_default)
+
+
+def inside(function):
+    """``function``, always run with 64 bits on: JAX lowers some operations only when a whole program is compiled."""
+
+    def run(*args):
+        with scope():
+            return function(*args)
+
+    return run
+
+
 def is_wide(x):
     """Whether ``x`` is a tensor or the name of a 64-bit dtype, or a list that holds such."""
     kind = type(x)

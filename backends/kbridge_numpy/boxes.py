@@ -80,6 +80,9 @@ class ArrayLike:
             return function(*_strip_all(args), **{name: _strip_all(value) for name, value in kwargs.items()})
         if function not in self.rules and function.__name__ in OPS:  # the op of the same name
             return OPS[function.__name__](*args, **kwargs)
+        self.rules[function]  # or an error that says what to do
+        if not any(isinstance(a, ArrayLike) for a in args):
+            raise TypeError(f"np.{function.__name__}: give it the value that is being differentiated by position.")
         return self.record(function, *args, **kwargs)
 
     def __setitem__(self, key, value):
@@ -170,3 +173,12 @@ for _name in """all any argmax argmin argsort clip conj conjugate copy cumprod c
         prod ravel repeat round sort squeeze std sum swapaxes take trace var""".split():
     setattr(ArrayLike, _name, _method(getattr(np, _name)))
 ArrayLike.__round__ = ArrayLike.round
+
+
+def _power(self, exponent, general=ArrayLike.__pow__):
+    if type(exponent) is int and exponent == 3:  # in the general case NumPy takes a logarithm
+        return self * self * self
+    return general(self, exponent)
+
+
+ArrayLike.__pow__ = _power

@@ -94,9 +94,9 @@ def _convolve(x, kernel, strides, pads, dilation):
 def _kernel_gradient(x, g, window, strides, pads, dilation):
     if _is_pointwise(window, strides, pads):
         return (x.reshape(-1, x.shape[-1]).T @ g.reshape(-1, g.shape[-1])).reshape(*window, x.shape[-1], g.shape[-1])
-    total = 0
+    total = np.zeros((math.prod(window) * x.shape[-1], g.shape[-1]), x.dtype)
     for at, rows in _pieces(x, g.shape[1:-1], window, strides, pads, dilation):
-        total = total + rows.T @ g[at].reshape(-1, g.shape[-1])
+        total += rows.T @ g[at].reshape(-1, g.shape[-1])
     return total.reshape(*window, x.shape[-1], g.shape[-1])
 
 

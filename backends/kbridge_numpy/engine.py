@@ -1,7 +1,8 @@
 """The engine itself: tensors in and out, storage of variables, differentiation, optimizer updates."""
 
+import threading
 import weakref
-from functools import cache
+from functools import cache, wraps
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
 from kbridge_numpy import convolution, gradients, linalg, math, nn, recurrence
 from kbridge_numpy.boxes import strip
-from kbridge_numpy.tape import FLOATS, Tape, Traced, depth, is_floating
+from kbridge_numpy.tape import FLOATS, Tape, Traced, depth
+
+_running = threading.local()  # journal: what the compiled function that runs in this thread has written
 
 # Scalars are tensors too: NumPy's reductions return them.
 _SCALARS = {np.dtype(code).type for code in "?bBhHiIlLqQefdFD"}
@@ -36,7 +39,7 @@ def numpy_dtype(name):
 
 
 class NumPyBackend(Backend):
-    """Arrays in host memory. Always eager: ``compile`` returns the function as it is."""
+    """Arrays in host memory. Always eager: all that ``compile`` adds is that an error undoes assignments."""
 
     name = "numpy"
     modules = (math, nn, linalg, convolution, recurrence)
@@ -74,7 +77,11 @@ class NumPyBackend(Backend):
 
     def write(self, storage, tensor):
         # a copy: the tensor may be the caller's, and a tape may still need what is in the storage
-        return np.array(strip(tensor), order="C")
+        written = np.array(strip(tensor), order="C")
+        journal = getattr(_running, "journal", None)
+        if journal is not None:
+            journal.append((written, storage))
+        return written
 
     # -- functions of functions
 
@@ -88,11 +95,12 @@ class NumPyBackend(Backend):
                 if getattr(item, "is_variable", False):
                     value = None if outer is None else outer.get(id(item))
                     value = item.storage if value is None else value
-                    if is_floating(value):
+                    if value.dtype in FLOATS:
                         value = bindings[id(item)] = tape.watch(value)
                 else:
                     value = self.convert(item)
-                    value = tape.watch(value) if is_floating(value) else value
+                    if value.dtype in FLOATS:
+                        value = tape.watch(value)
                     arguments.append(value)
                 watched.append(value)
             child = frame.child(bindings=bindings, written={})
@@ -109,11 +117,30 @@ class NumPyBackend(Backend):
 
         for variable in child.written.values():
             variable.assign(unbox(bindings[id(variable)]))
-        grads = [
-            _like(found[x.index], x.value) if type(x) is Traced and x.tape is tape else None for x in watched
-        ]
+        grads = [_like(found[x.index], x.dtype) if type(x) is Traced and x.tape is tape else None for x in watched]
         value = unbox(value)
         return ((value, map_structure(unbox, aux)) if has_aux else value), grads
+
+    def compile(self, function, state=()):
+        """An error undoes what ``function`` assigned since it began, or since the last optimizer update in it."""
+
+        @wraps(function)
+        def run(*args, **kwargs):
+            outer = getattr(_running, "journal", None)
+            journal = _running.journal = []
+            try:
+                result = function(*args, **kwargs)
+            except BaseException:
+                for written, before in journal:  # what was written twice gets the first value by way of the second
+                    written[...] = before
+                raise
+            finally:
+                _running.journal = outer
+            if outer is not None:
+                outer += journal
+            return result
+
+        return run
 
     def gather(self, data, row):
         row = strip(row)
@@ -132,6 +159,8 @@ class NumPyBackend(Backend):
                 return super().update(rule, gradients, values, slots, scalars)
             joined = self._joined[key] = _Joined(self, rows)
             joined.owner = weakref.ref(values[0], lambda _: self._joined.pop(key, None))
+        if getattr(_running, "journal", None):
+            _running.journal.clear()  # what is updated in place cannot be undone
         for members, tensors in joined.groups:
             if len(members) == 1:
                 gradient = gradients[members[0]].reshape(-1)
@@ -190,11 +219,10 @@ def _in_chunks(rule, gradient, tensors, scalars):
             slot[...] = new
 
 
-def _like(g, value):
+def _like(g, dtype):
     """A gradient as users get it: in the dtype of its variable, conjugated where that is complex."""
-    if g is None:
-        return None
-    dtype = value.dtype
+    if g is None or g.dtype is dtype and dtype.kind != "c":
+        return g
     if g.dtype.kind == "c":
         g = np.conj(g) if dtype.kind == "c" else np.real(g)
     return g if g.dtype == dtype else gradients.astype(g, dtype)

@@ -121,7 +121,7 @@ def _keep(g, shape, axis, keepdims):
 
 
 def _mean(g, y, x_shape, axis=None, dtype=None, out=None, keepdims=False):
-    return _keep(g, x_shape, axis, keepdims) / (math.prod(x_shape) / max(y.size, 1))
+    return _keep(g, x_shape, axis, keepdims) * (y.size / max(math.prod(x_shape), 1))
 
 
 def _extremum(g, y, x, axis=None, out=None, keepdims=False):

@@ -456,12 +456,14 @@ def attention(query, key, value, bias, mask, scale, is_causal, soft_cap, flash):
 
 
 def random_dropout(x, rate, noise_shape, seed):
+    if rate >= 1:
+        return x * x.dtype.type(0)
     shape = x.shape
     if noise_shape is not None:
         shape = tuple([n if own is None else own for n, own in zip(shape, noise_shape, strict=True)])
     size = int(np.prod(shape))
     bits = generator(seed).bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
-    keep = (bits >= np.uint16(min(round(rate * 65536), 65535))).astype(x.dtype)
+    keep = (bits >= np.uint16(round(rate * 65535))).astype(x.dtype)
     keep *= x.dtype.type(1 / (1 - rate))
     keep = keep.reshape(shape)
     return record(np.multiply, x, keep) if type(x) is Traced else x * keep

@@ -1,6 +1,7 @@
 """Making tensors, changing their shape, reading and writing parts of them."""
 
 import numpy as np
+
 from kbridge_tensorflow.backend import DTYPES
 from kbridge_tensorflow.load import tf
 
@@ -13,6 +14,13 @@ def filled(shape, fill_value, dtype):
     if fill_value.shape.rank == 0:
         return _raw.Fill(dims=_dims(shape), value=fill_value)
     return _raw.BroadcastTo(input=fill_value, shape=_dims(shape))
+
+
+def iota(start, stop, step, dtype):
+    if not any(isinstance(x, tf.Tensor) for x in (start, stop, step)):
+        return NotImplemented
+    wide = tf.int32 if DTYPES[dtype].is_integer else DTYPES[dtype]
+    return tf.cast(tf.range(*(tf.cast(x, wide) for x in (start, stop, step))), DTYPES[dtype])
 
 
 def _dims(shape):
@@ -75,6 +83,20 @@ def unstack(x, num=None, axis=0):
 
 def expand_dims(x, axis):
     return _raw.ExpandDims(input=x, axis=axis) if isinstance(axis, int) else NotImplemented
+
+
+def squeeze(x, axis=None):
+    axes = [] if axis is None else list(axis) if isinstance(axis, (list, tuple)) else [axis]
+    lengths = [x.shape[a] for a in axes] if all(-x.shape.rank <= a < x.shape.rank for a in axes) else [None]
+    if any(length != 1 for length in lengths):
+        return NotImplemented  # the body says what is wrong
+    return x if axis == () else _raw.Squeeze(input=x, axis=axes)
+
+
+def split(x, indices_or_sections, axis=0):
+    if not isinstance(indices_or_sections, int) or not x.shape[axis] or x.shape[axis] % indices_or_sections:
+        return NotImplemented
+    return list(_raw.Split(axis=axis, value=x, num_split=indices_or_sections))
 
 
 def tile(x, repeats):

@@ -1,8 +1,6 @@
 """The control interface on TensorFlow: tensors in and out, storage, devices."""
 
 import numpy as np
-from kbridge_tensorflow.load import tf  # before anything else of TensorFlow
-from tensorflow.python.framework.ops import EagerTensor, SymbolicTensor
 
 from kbridge.backend import dtypes, registry
 from kbridge.backend.abstract import Abstract
@@ -10,6 +8,7 @@ from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.backend.variable import Variable
+from kbridge_tensorflow.load import EagerTensor, SymbolicTensor, tf
 
 TENSORS = frozenset((EagerTensor, SymbolicTensor))
 DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
@@ -30,9 +29,9 @@ class TensorFlowBackend(Backend):
     float_dtypes = frozenset(DTYPES[name] for name in dtypes.FLOATS + dtypes.COMPLEX)
 
     def __init__(self):
-        from kbridge_tensorflow import arrays, control, linalg, math, nn, random
+        from kbridge_tensorflow import arrays, control, linalg, math, nn, random, recurrence
 
-        self.modules = (math, arrays, nn, linalg, control, random)
+        self.modules = (math, arrays, nn, recurrence, linalg, control, random)
         tf.register_tensor_conversion_function(Variable, _variable_to_tensor)
 
     # -- tensors in and out
@@ -67,12 +66,13 @@ class TensorFlowBackend(Backend):
             return _constant(x)
         if isinstance(x, (list, tuple, range)):
             leaves = flatten(list(x))
-            if any(hasattr(leaf, "dtype") and not isinstance(leaf, (np.ndarray, np.generic)) for leaf in leaves):
+            tensors = [leaf for leaf in leaves if hasattr(leaf, "dtype")]
+            if any(not isinstance(leaf, (np.ndarray, np.generic)) for leaf in tensors):
                 return self._stack(x, dtype)
             array = np.asarray(x)
-            if dtype is None and array.dtype.kind in "fi" and not any(hasattr(leaf, "dtype") for leaf in leaves):
+            if dtype is None and array.dtype.kind in "fi" and not tensors:
                 dtype = dtypes.standardize(float if array.dtype.kind == "f" else int)
-                if array.dtype.kind == "i" and array.size and not np.can_cast(np.min_scalar_type(array.max()), "uint32"):
+                if dtype == "int32" and array.size and max(abs(int(array.max())), abs(int(array.min()))) >= 2**31:
                     dtype = "int64"
             return self._from_array(array, dtype)
         if isinstance(x, (tf.Tensor, tf.Variable, tf.IndexedSlices)):
@@ -82,7 +82,8 @@ class TensorFlowBackend(Backend):
             return self.convert(x.value, dtype)
         if isinstance(x, (tf.SparseTensor, tf.RaggedTensor)):
             raise TypeError(
-                f"Expected a dense tensor. Received a {kind_name(x)}. Write tf.sparse.to_dense(x) or x.to_tensor() first."
+                f"Expected a dense tensor. Received a {type(x).__name__}. "
+                "Write tf.sparse.to_dense(x) or x.to_tensor() first."
             )
         return self._from_array(_foreign_to_numpy(x), dtype)
 
@@ -228,17 +229,13 @@ def device_name(path):
     return f"{kind}:{index}"
 
 
-def kind_name(x):
-    return type(x).__name__
-
-
 def _variable_to_tensor(variable, dtype=None, name=None, as_ref=False):
     """How TensorFlow's own functions read a Variable of ours."""
     if as_ref:
         return NotImplemented
     value = variable.value
     if dtype is not None and value.dtype != dtype:
-        raise TypeError(f"Variable {variable.path!r} has the dtype {variable.dtype}; {tf.as_dtype(dtype).name} was wanted.")
+        raise TypeError(f"Variable {variable.path!r} has the dtype {variable.dtype}, not {tf.as_dtype(dtype).name}.")
     return value
 
 

@@ -7,11 +7,10 @@ construction that meets an assignment it does not know of is started again with 
 
 import builtins
 
-from kbridge_tensorflow.load import tf
-
 from kbridge.backend import registry
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.tree import flatten, map_structure, pack
+from kbridge_tensorflow.load import tf
 
 
 class _Assigned(Exception):

@@ -11,6 +11,9 @@ _HALF = (tf.float16, tf.bfloat16)
 def _in_single(function):
     """The kernels want float32 at least."""
 
+    def finish(y, dtype):
+        return tf.cast(y, dtype) if isinstance(y, tf.Tensor) and y.dtype == tf.float32 else y
+
     @wraps(function)
     def run(x, *args, **kwargs):
         many = isinstance(x, (list, tuple))
@@ -19,9 +22,8 @@ def _in_single(function):
             return function(x, *args, **kwargs)
         x = [tf.cast(part, tf.float32) for part in x] if many else tf.cast(x, tf.float32)
         args = [tf.cast(arg, tf.float32) if isinstance(arg, tf.Tensor) else arg for arg in args]
-        return tf.nest.map_structure(
-            lambda y: tf.cast(y, dtype) if y.dtype == tf.float32 else y, function(x, *args, **kwargs)
-        )
+        result = function(x, *args, **kwargs)
+        return tuple(finish(y, dtype) for y in result) if isinstance(result, tuple) else finish(result, dtype)
 
     return run
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from importlib.machinery import PathFinder
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -24,7 +25,7 @@ _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 # What the libraries say of the machine. Anything else written meanwhile is passed on.
 _NOISE = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog|To enable the following instructions"
-    rb"|[IWE]\d{4} [\d:.]+ +\d+ (port|cudart_stub|cpu_feature_guard|cuda_platform|cuda_\w+|computation_placer|gpu_device)\.)"
+    rb"|[IWE]\d{4} [\d:.]+ +\d+ (port|cudart_stub|cpu_feature_guard|cuda_\w+|computation_placer|gpu_device)\.)"
 )
 
 
@@ -111,3 +112,10 @@ def _share_gpu_memory(tf):
 
 
 tf = load()
+
+# What has no public name: the types of tensors, the tape, and the way by which TensorFlow runs a function itself.
+EagerTensor = import_module("tensorflow.python.framework.ops").EagerTensor
+SymbolicTensor = import_module("tensorflow.python.framework.ops").SymbolicTensor
+is_recording = import_module("tensorflow.python.eager.record").could_possibly_record
+context = import_module("tensorflow.python.eager.context").context
+execute = import_module("tensorflow.python.eager.execute").quick_execute

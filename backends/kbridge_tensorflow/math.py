@@ -1,7 +1,6 @@
 """Elementwise mathematics, products, reductions, running totals."""
 
-from kbridge_tensorflow.load import tf
-from tensorflow.python.eager import record
+from kbridge_tensorflow.load import is_recording, tf
 
 _raw = tf.raw_ops
 _Tensor = tf.Tensor
@@ -76,7 +75,7 @@ def _extreme(kernel, of_bools):
 
     def run(x1, x2):
         dtype = x1.dtype if isinstance(x1, _Tensor) else x2.dtype
-        if not dtype.is_floating or (tf.executing_eagerly() and not record.could_possibly_record()):
+        if not dtype.is_floating or (tf.executing_eagerly() and not is_recording()):
             return plain(x1, x2)
         x1, x2 = _tensors(x1, x2)
         # at a tie the kernel's gradient goes to one side only; that of the mean goes to both

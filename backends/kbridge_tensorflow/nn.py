@@ -1,9 +1,8 @@
 """Activations, losses, convolution and pooling."""
 
-from kbridge_tensorflow.load import tf
-
 from kbridge.backend import registry
 from kbridge.backend.frame import get_frame
+from kbridge_tensorflow.load import tf
 
 _raw = tf.raw_ops
 

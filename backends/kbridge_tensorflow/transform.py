@@ -3,13 +3,11 @@
 import itertools
 
 import numpy as np
-from kbridge_tensorflow.backend import TENSORS, device_path
-from kbridge_tensorflow.load import tf
-from tensorflow.python.eager import context, record
-from tensorflow.python.eager.execute import quick_execute
 
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.tree import flatten, map_structure, pack
+from kbridge_tensorflow.backend import TENSORS, device_path
+from kbridge_tensorflow.load import context, execute, is_recording, tf
 
 
 def _is_variable(x):
@@ -88,7 +86,7 @@ def _rebuild(x, leaves):
 
 def _is_inside():
     """Whether this runs inside another function that is being traced or differentiated."""
-    return not tf.executing_eagerly() or get_frame().bindings is not None or record.could_possibly_record()
+    return not tf.executing_eagerly() or get_frame().bindings is not None or is_recording()
 
 
 _TENSOR = object()  # stands in a result's structure for a tensor
@@ -136,9 +134,9 @@ class Program:
                 engine = _engine()
                 engine.write(storage, variable.value)
                 variable.set_storage(engine, storage)
-        ctx = context.context()
+        ctx = context()
         attributes = tuple(itertools.chain(*ctx.function_call_options.as_attrs().items()))
-        outputs = quick_execute(self.name, self.items.count(_TENSOR), leaves + self.captures, attributes, ctx)
+        outputs = execute(self.name, self.items.count(_TENSOR), leaves + self.captures, attributes, ctx)
         if self.result is None:
             return outputs[0] if outputs else self.items[0]
         outputs = iter(outputs)
@@ -211,6 +209,9 @@ class Loop:
             ]
             if program is None:
                 program = self._build(data, inputs, room)
+                if _has_windows(program.concrete.graph):
+                    self.programs = None
+                    return self._singly(data, rows, tail)
             try:
                 found = program(inputs)
             except tf.errors.OpError:
@@ -288,6 +289,15 @@ class Loop:
             if key in written:
                 variable.assign(value)
         return pack(form, [column.stack() for column in columns])
+
+
+def _has_windows(graph):
+    """Whether a graph convolves on the CPU, which XLA does slowly."""
+    if any(device.device_type == "GPU" for device in tf.config.list_physical_devices()):
+        return False
+    definition = graph.as_graph_def()
+    bodies = [definition.node, *(function.node_def for function in definition.library.function)]
+    return any("Conv" in node.op for body in bodies for node in body)
 
 
 class _Unknown(Exception):

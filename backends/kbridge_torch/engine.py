@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import torch
 
+from kbridge.backend import dtypes
 from kbridge.backend.frame import get_frame
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import map_structure
@@ -43,7 +44,7 @@ class TorchBackend(Backend):
         return isinstance(x, torch.Tensor)
 
     def dtype(self, x):
-        return NAMES[x.dtype]
+        return NAMES.get(x.dtype) or dtypes.standardize(x.dtype)
 
     # -- storage of variables
 

@@ -35,11 +35,18 @@ class Joined:
             group = Group.join(engine, rule, values, slots, variables)
             if group is None:
                 return False
-            if key not in self._groups:
-                weakref.finalize(values[0], self._groups.pop, key, None)
-            self._groups[key] = group
+            self._keep(key, group, values[0])
         group.run(rule, gradients, scalars)
         return True
+
+    def _keep(self, key, group, variable):
+        """Remember a group as long as its first variable lives, and forget those whose variables it took over."""
+        taken = set(key[2:])
+        for other in [other for other in self._groups if other != key and not taken.isdisjoint(other[2:])]:
+            del self._groups[other]
+        if key not in self._groups:
+            weakref.finalize(variable, self._groups.pop, key, None)
+        self._groups[key] = group
 
 
 class Group:

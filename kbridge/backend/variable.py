@@ -132,7 +132,8 @@ class Variable(Operators):
         engine = frame.engine or registry.current()
         if engine.abstract:
             return self
-        if self.host and engine.eager:
+        bindings = frame.bindings
+        if self.host and engine.eager and (bindings is None or id(self) not in bindings):
             host = value if type(value) in (int, float) else engine.to_numpy(value) if engine.is_tensor(value) else value
             host = np.array(host, _numpy_dtype(self.dtype))
             self._check_shape(host.shape)
@@ -142,7 +143,6 @@ class Variable(Operators):
             value = value.value
         value = engine.convert(value, self.dtype)
         self._check_shape(value.shape)
-        bindings = frame.bindings
         if bindings is not None and (frame.captures or id(self) in bindings):
             bindings[id(self)] = value
             frame.written[id(self)] = self

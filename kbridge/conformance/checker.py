@@ -228,7 +228,8 @@ class Evaluations:
         start = self.names.index(name) // BATCH * BATCH
         names = self.names[start : start + BATCH]
         try:
-            outcomes = evaluate(self.engine, [case for n in names for case in cases_of(n, dynamic=False)], compiled=True)
+            cases = [case for n in names for case in cases_of(n, dynamic=False)]
+            outcomes = evaluate(self.engine, cases, compiled=True)
         except Exception:  # an op that fails only when all is compiled: find out which
             names = [name]
             outcomes = evaluate(self.engine, cases_of(name, dynamic=False), compiled=True)
@@ -433,9 +434,10 @@ def _failed(outcome, stage):
     return f"{outcome}: {stage}: {type(error).__name__}: {error}"
 
 
+def is_lacking(error):
+    return isinstance(error, NotImplementedError) and "lacks the required op" in str(error)
+
+
 def lacks(outcome):
     """The message that a required op is lacking, where that is what went wrong."""
-    for error in outcome.errors.values():
-        if isinstance(error, NotImplementedError) and "lacks the required op" in str(error):
-            return str(error)
-    return None
+    return next((str(error) for error in outcome.errors.values() if is_lacking(error)), None)

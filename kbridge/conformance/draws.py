@@ -207,5 +207,6 @@ def binary(names, draw=f, ints=None, **options):
     add(names, Call(draw(3, dtype="float16"), draw(3)), Call(draw(3, dtype="bfloat16"), 1.5), **options)
     if ints:
         whole = i(3, low=ints[0], high=ints[1])
-        add(names, Call(i(2, 3, low=ints[0], high=ints[1]), whole), Call(whole, 2), Call(whole, draw(3)), Call(whole, 1.5), **options)
+        add(names, Call(i(2, 3, low=ints[0], high=ints[1]), whole), Call(whole, 2), **options)
+        add(names, Call(whole, draw(3)), Call(whole, 1.5), **options)
         add(names, Call(i(3, low=0, high=4, dtype="uint8"), i(3, low=1, high=4, dtype="int8")), **options)

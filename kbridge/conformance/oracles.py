@@ -187,6 +187,16 @@ def extract_patches(x, size, strides=None, dilation_rate=1, padding="valid", dat
     return out.reshape(*out.shape[: space + 1], -1)
 
 
+def extract_sequences(x, sequence_length, sequence_stride):
+    starts = range(0, x.shape[-1] - sequence_length + 1, sequence_stride)
+    return np.stack([x[..., k : k + sequence_length] for k in starts], -2)
+
+
+@_last
+def rgb_to_grayscale(x, data_format=None):
+    return (x @ [0.2989, 0.5870, 0.1140])[..., None]
+
+
 # -- recurrence
 
 _ACTIVATIONS = {"tanh": np.tanh, "sigmoid": sigmoid, "relu": lambda x: np.maximum(x, 0), "linear": lambda x: x}

@@ -1,4 +1,4 @@
-"""The options of the conformance suite. pytest loads this by its entry point, or by ``-p kbridge.conformance.plugin``."""
+"""The options of the conformance suite: pytest loads them by an entry point, or in a checkout by its conftest.py."""
 
 
 def pytest_addoption(parser):

@@ -71,7 +71,7 @@ def _parameters(function):
 
 @pytest.mark.ops(lambda name: name in OPS)
 def test_signature(engine, op_name):
-    """A function of the engine takes the op's arguments, by the same names, in the same places, with the same defaults."""
+    """A function of the engine takes the op's arguments: the same names, places and defaults."""
     native = engine.native(op_name)
     if native is None:
         return

@@ -128,7 +128,8 @@ def random_uniform(shape, dtype, seed):
     high, low = _bits(shape, seed)
     if dtype == "float64":
         return (cast(_fraction(high, 26), dtype) * 2.0**27 + cast(_fraction(low, 27), dtype)) * 2.0**-53
-    return cast(_fraction(high, _DIGITS[dtype]), dtype) * 2.0 ** -_DIGITS[dtype]
+    digits = _DIGITS[dtype]
+    return cast(cast(_fraction(high, digits), "float32") * 2.0**-digits, dtype)
 
 
 @lru_cache(None)
@@ -157,21 +158,25 @@ def random_gamma(alpha: Tensor, seed):
     wide = result_type(dtype, "float32")
     dims = shape_of(alpha)
     alpha = cast(alpha, wide)
-    # Marsaglia and Tsang's rejection. A round accepts more than 95 %, so ten leave none to speak of;
-    # below 1, a number for alpha + 1 is scaled down.
+    # Marsaglia and Tsang's rejection, which accepts more than 95 % each time; below 1, a number for alpha + 1
+    # is scaled down.
     small = alpha < 1.0
     d = where(small, alpha + 1.0, alpha) - 1.0 / 3.0
     c = 1.0 / sqrt(9.0 * d)
-    result, accepted = d, zeros_like(small)
-    for i in range(10):
-        x = draw(random_normal, dims, wide, fold_in(seed, 2 * i + 2))
-        u = draw(random_uniform, dims, wide, fold_in(seed, 2 * i + 3))
+
+    def attempt(step, result, accepted):
+        own = _next_round(seed, step)
+        x = draw(random_normal, dims, wide, fold_in(own, 1))
+        u = draw(random_uniform, dims, wide, fold_in(own, 2))
         v = power(1.0 + c * x, 3)
         safe = where(v > 0.0, v, 1.0)
         fits = logical_and(v > 0.0, log1p(-u) < 0.5 * x * x + d * (1.0 - v + log(safe)))
         result = where(logical_and(fits, logical_not(accepted)), d * v, result)
-        accepted = logical_or(accepted, fits)
-    u = draw(random_uniform, dims, wide, fold_in(seed, 1))
+        return step + 1, result, logical_or(accepted, fits)
+
+    start = (zeros((), "int32"), d, zeros_like(small))
+    result = while_loop(lambda step, result, accepted: any(logical_not(accepted)), attempt, start, 50)[1]
+    u = draw(random_uniform, dims, wide, fold_in(seed, 3))
     return cast(where(small, result * exp(log1p(-u) / alpha), result), dtype)
 
 
@@ -183,7 +188,7 @@ def random_binomial(counts: Tensor, probabilities: Tensor, seed):
     # Of n uniform numbers the i-th smallest, b, has a Beta distribution. If b <= p, then i of them are below p and
     # the rest lie evenly above b; else those below b decide. Either way about half of the trials remain.
     def halve(step, n, p, successes):
-        own = _next_round(seed, step)
+        own = _next_round(seed, step * 1000)  # apart from the rounds within
         i = floor(n / 2.0) + 1.0
         b = draw(random_beta, i, maximum(n + 1.0 - i, 1.0), own)
         below = b <= p

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kbridge import config, objects, ops
+from kbridge import objects, ops
 from kbridge.backend import names, registry
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.variable import Variable
@@ -156,6 +156,8 @@ class Optimizer:
     def __setattr__(self, name, value):
         if isinstance(value, Variable) and name not in ("_iterations", "_learning_rate"):
             self._track(value)
+        elif name.endswith("weight_decay"):
+            self._groups = {}
         super().__setattr__(name, value)
 
     def _track(self, variable):
@@ -164,9 +166,7 @@ class Optimizer:
 
     def _control(self, value, dtype, name):
         """A number that steers the steps: one that an engine which runs eagerly reads as Python's."""
-        variable = Variable(
-            value, dtype=dtype, trainable=False, aggregation="only_first_replica", name=name, host=True
-        )
+        variable = Variable(value, dtype=dtype, trainable=False, aggregation="only_first_replica", name=name, host=True)
         variable.path = f"{self.name}/{name}"
         return variable
 
@@ -187,7 +187,9 @@ class Optimizer:
         """The learning rate: a Variable, or the value of the schedule at this step."""
         if self._schedule is None:
             return self._learning_rate
-        return self._schedule(self._iterations) if isinstance(self._schedule, LearningRateSchedule) else self._schedule()
+        return (
+            self._schedule(self._iterations) if isinstance(self._schedule, LearningRateSchedule) else self._schedule()
+        )
 
     @learning_rate.setter
     def learning_rate(self, value):
@@ -238,8 +240,9 @@ class Optimizer:
         return np.zeros(variable.shape)
 
     def _state(self, variable, name, value):
+        name = f"{variable.path.replace('/', '_')}_{name}"
         state = Variable(value, dtype=variable.dtype, trainable=False, name=name)
-        state.path = f"{self.name}/{variable.path.replace('/', '_')}_{name}"
+        state.path = f"{self.name}/{name}"
         return state
 
     def add_variable(self, shape, initializer="zeros", dtype=None, aggregation="none", layout=None, name=None):
@@ -303,7 +306,7 @@ class Optimizer:
         """Set the whole state, from arrays in the order of ``variables``."""
         if not self.built:
             raise ValueError(
-                f"{type(self).__name__} has no state yet to set. Write first: optimizer.build(model.trainable_variables)."
+                f"{type(self).__name__} has no state to set yet. Write: optimizer.build(model.trainable_variables)."
             )
         if len(weights) != len(self.variables):
             raise ValueError(
@@ -405,7 +408,7 @@ class Optimizer:
         bindings = dict(frame.bindings or {})
         for variable, value in zip([*trained, *own], [*trainable_variables, *optimizer_variables]):
             bindings[id(variable)] = engine.convert(value, variable.dtype)
-        with entered(frame.child(engine=engine, bindings=bindings, captures=True, written={})):
+        with entered(frame.child(engine=engine, bindings=bindings, written={})):
             self.apply(grads)
         return [bindings[id(v)] for v in trained], [bindings[id(v)] for v in own]
 
@@ -481,7 +484,7 @@ class Optimizer:
         if type(self).update_step is Optimizer.update_step:
             self._apply_rules(self._grouped(variables), grads, learning_rate)
             return
-        for g, v in zip(grads, variables):
+        for v in variables:
             decay = self._decay_of(v)
             if decay is not None:
                 v.assign(v.value - v.value * ops.cast(decay * learning_rate, v.dtype))
@@ -489,7 +492,7 @@ class Optimizer:
             self.update_step(g, v, learning_rate)
 
     def _grouped(self, variables, decay=True):
-        key = (decay, self.weight_decay, *map(id, variables))
+        key = (decay, *map(id, variables))
         groups = self._groups.get(key)
         if groups is None:
             found = {}
@@ -546,7 +549,7 @@ class Optimizer:
         step = self._iterations.value
         if self.gradient_accumulation_steps:
             step = step // self.gradient_accumulation_steps
-        return float(step + 1) if isinstance(step, int) else step + 1
+        return float(step + 1) if isinstance(step, int) else ops.cast(step + 1, "float32")
 
     def _clip(self, grads):
         if self.clipvalue:

@@ -100,7 +100,9 @@ class InverseTimeDecay(_Named):
 
     def __call__(self, step):
         passed = _number(step) / float(self.decay_steps)
-        return self.initial_learning_rate / (1.0 + self.decay_rate * (_Math.floor(passed) if self.staircase else passed))
+        return self.initial_learning_rate / (
+            1.0 + self.decay_rate * (_Math.floor(passed) if self.staircase else passed)
+        )
 
 
 class PiecewiseConstantDecay(_Named):
@@ -133,7 +135,13 @@ class PolynomialDecay(_Named):
     _arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
 
     def __init__(
-        self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name="PolynomialDecay"
+        self,
+        initial_learning_rate,
+        decay_steps,
+        end_learning_rate=0.0001,
+        power=1.0,
+        cycle=False,
+        name="PolynomialDecay",
     ):
         if decay_steps <= 0:
             raise ValueError(f"PolynomialDecay: decay_steps must be positive. Received: decay_steps={decay_steps}.")
@@ -164,7 +172,10 @@ class CosineDecay(_Named):
         if decay_steps <= 0:
             raise ValueError(f"CosineDecay: decay_steps must be positive. Received: decay_steps={decay_steps}.")
         self.initial_learning_rate, self.decay_steps, self.alpha, self.name = (
-            initial_learning_rate, decay_steps, alpha, name,
+            initial_learning_rate,
+            decay_steps,
+            alpha,
+            name,
         )
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
 
@@ -194,9 +205,7 @@ class CosineDecayRestarts(_Named):
 
     def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="SGDRDecay"):
         if first_decay_steps <= 0:
-            raise ValueError(
-                f"CosineDecayRestarts: first_decay_steps must be positive. Received: {first_decay_steps}."
-            )
+            raise ValueError(f"CosineDecayRestarts: first_decay_steps must be positive. Received: {first_decay_steps}.")
         self.initial_learning_rate, self.first_decay_steps = initial_learning_rate, first_decay_steps
         self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
 

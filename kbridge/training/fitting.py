@@ -80,21 +80,22 @@ class Run:
         self.epoch = initial_epoch
         self.engine = registry.current()
         self.own_step = model._has_own_train_step()
-        self.step_seconds = None  # of one compiled step, once measured
-        self.compile_seconds = 0.0
+        # Kept with the model's functions: another fit need not measure again.
+        key = ("clock", self.engine, getattr(data, "batch_size", None))
+        self.clock = model._functions.setdefault(key, _Clock())
+        self.clock.begin()
         # Single steps: where every batch matters to someone, or batches cannot be indexed.
         self.by_steps = (
             self.own_step
             or callbacks.act_on_batches
             or not isinstance(data, data_module.ArrayData)
-            or model.run_eagerly
             or not data.full_steps
         )
-        self.free_epochs = not callbacks.act_on_epochs and validation is None
+        self.free_epochs = not self.by_steps and not callbacks.act_on_epochs and validation is None
+        self.fresh = False  # whether the metrics have been reset since they were last used
 
     def all_epochs(self):
         model, callbacks = self.model, self.callbacks
-        model.reset_metrics()
         callbacks.on_train_begin()
         logs = {}
         try:
@@ -111,14 +112,19 @@ class Run:
     # -- one epoch
 
     def _one_epoch(self):
-        self.model.reset_metrics()
+        if not self.fresh:
+            self.model.reset_metrics()
         self.callbacks.on_epoch_begin(self.epoch)
-        logs = self._steps() if self.by_steps or not self._loop_pays() else self._loop()
+        if self.by_steps or not self._loop_pays():
+            logs = self._steps()
+        else:
+            logs = {name: values[0] for name, values in self._run_epochs(1).items()}
         self.data.end_epoch()
         if self.validation is not None and self._validates():
-            found = self.model.evaluate(self.validation, verbose=0, return_dict=True, callbacks=self.callbacks.for_evaluation())
+            watchers = self.callbacks.for_evaluation()
+            found = self.model.evaluate(self.validation, verbose=0, return_dict=True, callbacks=watchers)
             logs.update({f"val_{name}": value for name, value in found.items()})
-            self.model.reset_metrics()
+            self.fresh = False
         self.callbacks.on_epoch_end(self.epoch, logs)
         self.epoch += 1
         return logs
@@ -129,41 +135,33 @@ class Run:
         return self.epoch + 1 in self.validation_freq
 
     def _steps(self):
-        """An epoch of single steps."""
-        model, callbacks = self.model, self.callbacks
+        """An epoch of single steps, with a look at the callbacks in between."""
+        model, callbacks, clock = self.model, self.callbacks, self.clock
         step = model._function("train")
-        logs = {}
         every = model.steps_per_execution if isinstance(model.steps_per_execution, int) else 1
-        watched = callbacks.watch_batches or callbacks.act_on_batches
-        begun = last = time.perf_counter()
-        done = 0
+        found, done, last = None, 0, time.perf_counter()
         for i, batch in enumerate(self._batches()):
             if callbacks.act_on_batches and i % every == 0:
                 callbacks.on_train_batch_begin(i)
             found = step(batch)
             done = i + 1
-            if i == 0 and self.step_seconds is None:
-                self.engine.synchronize()
-                self.compile_seconds, begun = time.perf_counter() - begun, time.perf_counter()
-            elif i == 4 and self.step_seconds is None:
-                self.engine.synchronize()
-                self.step_seconds = (time.perf_counter() - begun) / 4
-            if watched and done % every == 0:
-                logs = LazyLogs(lambda found=found: self._logs(found))
-                if callbacks.act_on_batches:
-                    callbacks.on_train_batch_end(i, logs)
-                elif time.perf_counter() - last > _PIECE_SECONDS:
-                    last = time.perf_counter()
-                    callbacks.on_train_batch_end(i, logs)
+            clock.tick(self.engine)
+            if callbacks.act_on_batches:
+                if done % every == 0:
+                    callbacks.on_train_batch_end(i, LazyLogs(lambda found=found: self._logs(found)))
+            elif callbacks.watch_batches and time.perf_counter() - last > _PIECE_SECONDS:
+                last = time.perf_counter()
+                callbacks.on_train_batch_end(i, LazyLogs(lambda found=found: self._logs(found)))
             if model.stop_training:
                 break
         if not done:
             raise ValueError("There was no batch to train on in this epoch: the data has ended.")
-        if self.step_seconds is None and done > 1:
-            self.step_seconds = (time.perf_counter() - begun) / (done - 1)
+        if callbacks.act_on_batches and done % every:
+            callbacks.on_train_batch_end(done - 1, LazyLogs(lambda: self._logs(found)))
         if self.data.steps is None:
             callbacks.set_steps(done)
-        return self._logs(found)
+        self.fresh = not self.own_step
+        return to_floats(found if self.own_step else model._function("finish")())
 
     def _logs(self, found):
         return to_floats(found if self.own_step else self.model._function("logs")())
@@ -171,65 +169,105 @@ class Run:
     def _batches(self):
         """The batches of this epoch as tensors."""
         if isinstance(self.data, data_module.ArrayData):
-            columns, size = self.data.on_device(), self.data.batch_size
-            order = self.data.order()
-            for start in range(0, self.data.size, size):
+            columns, order, size = self.data.on_device(), self.data.order(), self.data.batch_size
+            for start in range(0, len(order), size):
                 yield self.engine.gather(columns, order[start : start + size])
         else:
             for batch in self.data.epoch():
                 yield self.model._as_tensors(batch)
 
-    # -- loops on the engine
+    # -- whole epochs
 
     def _loop_pays(self):
-        """Whether the rest of the work is better done by a compiled loop than by single steps."""
-        if self.engine.eager:
+        """Whether the rest of the work is better done by a loop that the engine compiles than by single steps."""
+        if self.engine.eager or self.model.run_eagerly:
             return False
         steps = self.model.steps_per_execution
         if isinstance(steps, int):
             return steps > 1
-        if self.step_seconds is None:
+        seconds = self.clock.seconds
+        if seconds is None or not self.engine.prefers_loop(seconds):
             return False
-        left = (self.epochs - self.epoch) * self.data.steps * self.step_seconds
-        return self.engine.prefers_loop(self.step_seconds) and left > self.compile_seconds
+        return (self.epochs - self.epoch) * self.data.steps * seconds > self.clock.compiling
 
     def _may_join_epochs(self):
         """Whether several epochs may run as one piece, the callbacks being told afterwards."""
-        if self.by_steps or not self.free_epochs or self.epochs - self.epoch < 2:
-            return False
-        return self.engine.eager and self._epoch_seconds() < _PIECE_SECONDS or self._loop_pays()
-
-    def _epoch_seconds(self):
-        return self.data.steps * self.step_seconds if self.step_seconds is not None else float("inf")
+        seconds = self.clock.seconds
+        return (
+            self.free_epochs
+            and self.epochs - self.epoch > 1
+            and seconds is not None
+            and seconds * self.data.steps < _PIECE_SECONDS
+        )
 
     def _several_epochs(self):
         """A piece of as many epochs as take about the time of a piece."""
-        indices = self.data.full_steps * self.data.batch_size
-        count = max(1, int(_PIECE_SECONDS / max(self._epoch_seconds(), 1e-7)))
-        count = min(count, max(1, _LARGEST_PIECE // max(indices, 1)), self.epochs - self.epoch)
+        steps, clock = self.data.steps, self.clock
+        looped = self._loop_pays()
+        count = clock.epochs(steps, looped, _LARGEST_PIECE // (steps * self.data.batch_size))
+        count = min(count, self.epochs - self.epoch)
         begun = time.perf_counter()
-        logs = self._run_loop(count)
+        logs = self._run_epochs(count)
         seconds = (time.perf_counter() - begun) / count
-        self.step_seconds = seconds / self.data.steps
+        clock.took(seconds / steps, looped)
         self.callbacks.params["seconds"] = seconds  # how long each of these epochs took: they are told of afterwards
-        names = list(logs)
-        columns = [logs[name].tolist() for name in names]
-        for values in zip(*columns):
-            last = dict(zip(names, values))
+        for values in zip(*logs.values()):
+            last = dict(zip(logs, values))
             self.callbacks.on_epoch_begin(self.epoch)
             self.callbacks.on_epoch_end(self.epoch, last)
             self.epoch += 1
         del self.callbacks.params["seconds"]
         return last
 
-    def _run_loop(self, count):
+    def _run_epochs(self, count):
+        """Run whole epochs; returns the list of each log's values."""
+        if not self.fresh:
+            self.model.reset_metrics()
         rows, tail = self.data.rows(count)
-        self.model.reset_metrics()
-        return self.model._function("loop")(self.data.on_device(), rows, tail)
-
-    def _loop(self):
-        """One epoch as one loop, or as several where it takes long."""
-        logs = self._run_loop(1)
-        return {name: values[0].item() if values[0].ndim == 0 else values[0] for name, values in logs.items()}
+        run = self.model._function("loop" if self._loop_pays() else "steps")
+        self.fresh = True
+        return {name: values.tolist() for name, values in run(self.data.on_device(), rows, tail).items()}
 
 
+class _Clock:
+    """What steps cost: the first one, compiling included, one after that, and one inside a compiled loop."""
+
+    def __init__(self):
+        self.compiling = 0.0
+        self.seconds = None  # of a single step
+        self.looped = None  # of a step in a compiled loop
+        self._piece = {}  # epochs in a piece, kept: a loop of another length may have to be compiled
+
+    def begin(self):
+        self._steps = 0
+        self._begun = time.perf_counter()
+
+    def tick(self, engine):
+        """A step has been started (an engine may still be at it)."""
+        if self.seconds is not None:
+            return
+        self._steps += 1
+        if self._steps == 1:
+            engine.synchronize()
+            self.compiling = time.perf_counter() - self._begun
+            self._begun = time.perf_counter()
+        elif self._steps == 5 or time.perf_counter() - self._begun > _PIECE_SECONDS:
+            engine.synchronize()
+            self.seconds = (time.perf_counter() - self._begun) / (self._steps - 1)
+
+    def took(self, seconds, looped):
+        """A step of a piece took ``seconds``, compiling the loop included where that was done."""
+        if looped:
+            self.looped = min(seconds, self.looped or self.seconds)
+        else:
+            self.seconds = seconds
+
+    def epochs(self, steps, looped, most):
+        """How many epochs make a piece."""
+        # A loop that has not run yet is likely to be several times as fast as single steps.
+        seconds = (self.looped or self.seconds / 8) if looped else self.seconds
+        wanted = max(1, min(most, int(_PIECE_SECONDS / max(seconds * steps, 1e-9))))
+        kept = self._piece.get((steps, looped), 0)
+        if not kept / 8 < wanted <= kept * 8:
+            kept = self._piece[steps, looped] = wanted
+        return kept

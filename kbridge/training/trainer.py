@@ -8,6 +8,7 @@ from kbridge import callbacks as callbacks_module
 from kbridge import ops
 from kbridge.backend import registry
 from kbridge.backend.frame import get_frame
+from kbridge.backend.interface import Backend
 from kbridge.backend.symbolic import KerasTensor
 from kbridge.backend.tree import flatten, map_structure, pack
 from kbridge.training import data as data_module
@@ -256,9 +257,9 @@ class Trainer:
                 self._clear_losses()
 
     def _function(self, kind):
-        """The compiled function of a kind: train, test, predict, logs, or the loops over epochs."""
+        """The function of a kind, compiled once: train, test, predict, logs, finish, and loop or steps for epochs."""
         engine = registry.current()
-        trained = tuple(map(id, self.trainable_variables)) if "train" in kind or "loop" in kind else None
+        trained = tuple(map(id, self.trainable_variables)) if kind in ("train", "loop", "steps") else None
         key = (kind, engine, get_frame().device, trained)
         found = self._functions.get(key)
         if found is None:
@@ -266,15 +267,17 @@ class Trainer:
         return found
 
     def _make_function(self, kind, engine):
-        state = self._state(training=kind not in ("test", "predict"))
-        if kind.startswith("loop"):
-            finish = self._finish_epoch if kind == "loop" else lambda: {}
-            return engine.compile_loop(self._train_on, finish, state)
+        if kind == "steps":  # epochs as the interface's own loop runs them: step by step
+            return Backend.compile_loop(engine, self._function("train"), self._function("finish"))
+        state = self._state(training=kind in ("train", "loop"))
+        if kind == "loop":
+            return engine.compile_loop(self._train_on, self._finish_epoch, state)
         function = {
-            "train": self._train_on if self._has_own_train_step() is False else self.train_step,
+            "train": self.train_step if self._has_own_train_step() else self._train_on,
             "test": self._test_on if type(self).test_step is Trainer.test_step else self.test_step,
             "predict": self.predict_step,
             "logs": self.get_metrics_result,
+            "finish": self._finish_epoch,
         }[kind]
         return function if getattr(self, "run_eagerly", False) else engine.compile(function, state)
 

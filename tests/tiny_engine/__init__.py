@@ -38,7 +38,8 @@ class TinyBackend(Backend):
             return functions.concatenate([functions.reshape(item, (1, *item.shape)) for item in items])
         array = x if isinstance(x, np.ndarray) else _host(x)
         if dtype is None and not hasattr(x, "dtype"):
-            dtype = {"f": dtypes.standardize(None), "i": "int32", "c": dtypes.standardize(complex)}.get(array.dtype.kind)
+            defaults = {"f": dtypes.standardize(None), "i": "int32", "c": dtypes.standardize(complex)}
+            dtype = defaults.get(array.dtype.kind)
         return Tensor(np.array(array, numpy_dtype(dtype or dtypes.standardize(array.dtype))))
 
     def to_numpy(self, x):
@@ -57,6 +58,20 @@ class TinyBackend(Backend):
 
     def gather(self, data, row):
         return map_structure(lambda x: Tensor(x.array[np.asarray(row)]), data)
+
+    def compile(self, function, state=()):
+        """The function as it is, but that assignments are kept back until it has returned."""
+
+        def run(*args):
+            frame = get_frame()
+            bindings = dict(frame.bindings or {})
+            with entered(frame.child(bindings=bindings, captures=True, touched={}, written={})) as inside:
+                result = function(*args)
+            for variable in inside.written.values():
+                variable.assign(bindings[id(variable)])
+            return result
+
+        return run
 
     def value_and_grad(self, function, variables, has_aux=False):
         frame = get_frame()

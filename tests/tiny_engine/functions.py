@@ -6,8 +6,9 @@ from kbridge.backend.op import OPS
 from tiny_engine.tensor import Tensor
 
 
-def _array(x):
-    return x.array if type(x) is Tensor else x
+def _array(x, beside=None):
+    """The array in ``x``; a number takes the dtype of the tensor that it stands beside."""
+    return x.array if type(x) is Tensor else x if beside is None else np.asarray(x, beside.array.dtype)
 
 
 def _fit(g, like):
@@ -33,7 +34,7 @@ def _binary(function, *slopes):
     """``slopes``: for each argument its derivative, a function of (x1, x2, y)."""
 
     def op(x1, x2):
-        y = Tensor(function(_array(x1), _array(x2)))
+        y = Tensor(function(_array(x1, x2), _array(x2, x1)))
         y.links = [
             (x, lambda g, x=x, slope=slope: _fit(g * slope(x1, x2, y), x))
             for x, slope in zip((x1, x2), slopes)
@@ -45,7 +46,6 @@ def _binary(function, *slopes):
 
 
 negative = _unary(np.negative, lambda x, y: -1)
-absolute = _unary(np.abs, lambda x, y: sign(x))
 sign = _unary(np.sign)
 floor = _unary(np.floor)
 exp = _unary(np.exp, lambda x, y: y)
@@ -67,9 +67,13 @@ equal, not_equal, less, less_equal, greater, greater_equal = (
 )
 
 
+def absolute(x):
+    return Tensor(np.abs(x.array), [(x, lambda g: g * sign(x))])
+
+
 def _wins(a, b, y):
     """1 where ``a`` is the result, a half where ``b`` is as well."""
-    return Tensor(((_array(a) == y.array) * (1 - 0.5 * (_array(a) == _array(b)))).astype(y.array.dtype))
+    return Tensor(((_array(a, y) == y.array) * (1 - 0.5 * (_array(a, y) == _array(b, y)))).astype(y.array.dtype))
 
 
 def matmul(x1, x2):
@@ -137,7 +141,7 @@ def where(condition, x1=None, x2=None):
     if x1 is None:
         return tuple(Tensor(found.astype("int32")) for found in np.nonzero(condition.array))
     on = condition.array.astype(bool)
-    y = Tensor(np.where(on, _array(x1), _array(x2)))
+    y = Tensor(np.where(on, _array(x1, x2), _array(x2, x1)))
     ones = [Tensor(on.astype(y.array.dtype)), Tensor((~on).astype(y.array.dtype))]
     y.links = [(x, lambda g, x=x, one=one: _fit(g * one, x)) for x, one in zip((x1, x2), ones) if type(x) is Tensor]
     return y
