@@ -10,7 +10,7 @@ from functools import wraps
 import numpy as np
 
 from kbridge.backend import dtypes, seeds
-from kbridge.backend.symbolic import Node, any_symbol, output_symbols
+from kbridge.backend.symbolic import KerasTensor, Node, output_symbols
 from kbridge.objects import publish
 from kbridge.ops import random as draws
 from kbridge.ops.arrays import broadcast_to
@@ -55,7 +55,7 @@ def _graphable(function):
 
     @wraps(function)
     def call(*args, **kwargs):
-        if any_symbol(args, kwargs):
+        if any(isinstance(value, KerasTensor) for value in (*args, *kwargs.values())):
             return Node(call, args, kwargs, output_symbols(call, args, kwargs)).outputs
         return function(*args, **kwargs)
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from kbridge.backend import registry
@@ -80,9 +79,10 @@ def test_a_wrong_rule_in_the_table_of_gradients_is_found(monkeypatch):
     from kbridge_numpy import tape
 
     engine = registry.load("numpy")
+    sin, cos = engine.native("sin"), engine.native("cos")
     cases = checker.cases_of("sin")
     assert [line for outcome in checker.evaluate(engine, cases) for line in checker.check_gradient(outcome)] == []
-    monkeypatch.setitem(tape.RULES, np.sin, tape.RULES[np.cos])
+    monkeypatch.setitem(tape.RULES, sin, tape.RULES[cos])
     found = [line for outcome in checker.evaluate(engine, cases) for line in checker.check_gradient(outcome)]
     assert len(found) >= 2 and all("the first gradient of array 0 is" in line for line in found)
 

@@ -370,7 +370,7 @@ def test_statistics_take_the_value_of_their_gradient(engine):
     scale.overwrite_with_gradient = True
     optimizer = optimizers.Adam(0.5, clipvalue=0.1)
     optimizer.apply([engine.convert([7.0]), engine.convert([1.0])], [scale, w])
-    assert scale.numpy() == 7 and abs(w.numpy() - 0.5) < 1e-5
+    assert scale.numpy() == 7 and abs(w.numpy() - 0.5) < 1e-4
     assert [v.path.rpartition("_")[2] for v in optimizer.variables[2:]] == ["momentum", "velocity"]
 
 
@@ -391,7 +391,7 @@ def test_low_precision_variables_are_updated_in_their_dtype(engine, name, dtype)
         optimizer.apply([ops.cast(engine.convert(np.ones((4, 3), "float32")), dtype)], [w])
     assert engine.dtype(w.value) == dtype
     value = w.numpy().astype("float32")
-    assert np.isfinite(value).all() and (value < 1).all()
+    assert np.isfinite(value).all() and (value <= 1).all()
 
 
 def test_an_infinite_global_norm_shows(engine):
@@ -565,7 +565,7 @@ def test_saved_state_makes_a_new_optimizer_go_on(index):
     for grads in data()[1][5:8]:
         other.apply(scaled(other, grads), variables)
     for found, value in zip(state(other, variables), stayed(index), strict=True):
-        np.testing.assert_allclose(found, value, rtol=1e-6)
+        np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-6)
     with pytest.warns(UserWarning, match="state of the optimizer was not loaded"):
         optimizers.Adagrad().load_own_variables(store)
 
@@ -785,6 +785,6 @@ def test_a_function_may_choose_the_optimizer(engine):
         warnings.simplefilter("always")
         multi.apply([engine.convert([1.0]), engine.convert([1.0])], variables)
     assert not told
-    np.testing.assert_allclose([float(v) for v in variables], [0.75, 0.5], rtol=1e-6)
+    np.testing.assert_allclose([float(v) for v in variables], [0.75, 0.5], rtol=1e-5)
     with pytest.raises(ValueError, match="cannot be one of several"):
         optimizers.MultiOptimizer(lambda v: optimizers.LossScaleOptimizer(sgd)).build(variables)

@@ -1,5 +1,7 @@
 """Elementwise mathematics, reductions, products, shapes and indexing by ``jax.numpy``."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -164,6 +166,10 @@ def running_prod(x, axis):
 
 
 def matmul(x1, x2):
+    if x2.ndim == 2 and x1.ndim > 2:
+        # As a product of two matrices, so is its gradient: XLA is slow on a CPU where several axes are summed over.
+        flat = x1.reshape(math.prod(x1.shape[:-1]), x1.shape[-1])
+        return jnp.matmul(flat, x2).reshape(*x1.shape[:-1], x2.shape[-1])
     return jnp.matmul(x1, x2)
 
 

@@ -51,8 +51,10 @@ def sparse_softmax_cross_entropy(target, logits, axis):
 
 
 def attention(query, key, value, bias, mask, scale, is_causal, soft_cap, flash):
-    if soft_cap is not None or flash:
+    if soft_cap is not None or flash is False or jax.default_backend() == "cpu":
         return NotImplemented
+    mask = None if mask is None else mask.astype(bool)
+    kernel = "cudnn" if flash else None  # None is JAX's own choice
     return jax.nn.dot_product_attention(
-        query, key, value, bias, None if mask is None else mask.astype(bool), scale=scale, is_causal=is_causal
+        query, key, value, bias, mask, scale=scale, is_causal=is_causal, implementation=kernel
     )

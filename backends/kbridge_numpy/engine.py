@@ -203,6 +203,8 @@ class _Joined:
     def holds(self, rows):
         """Whether each variable still lives here: none was assigned to or moved to another engine meanwhile."""
         for row, views in zip(rows, self.views, strict=True):
+            if len(row) != len(views):  # another optimizer, with other slots
+                return False
             for variable, view in zip(row, views, strict=True):
                 if variable._cell[1] is not view:
                     return False

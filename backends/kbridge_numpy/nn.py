@@ -48,6 +48,13 @@ def _axis(axis, ndim):
     return -1 if axis == ndim - 1 else tuple(axis) if type(axis) is list else axis
 
 
+def divide_no_nan(x1, x2):
+    if type(x1) is Traced or type(x2) is Traced:
+        return NotImplemented
+    quotient = np.zeros(np.broadcast_shapes(x1.shape, x2.shape), x1.dtype)
+    return np.divide(x1, x2, out=quotient, where=np.not_equal(x2, 0))
+
+
 # -- the dense layer
 
 

@@ -1,5 +1,7 @@
 """The control interface on TensorFlow: tensors in and out, storage, devices."""
 
+from contextvars import ContextVar
+
 import numpy as np
 
 from kbridge.backend import dtypes, registry
@@ -8,7 +10,7 @@ from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.backend.variable import Variable
-from kbridge_tensorflow.load import EagerTensor, SymbolicTensor, tf
+from kbridge_tensorflow.load import EagerTensor, ResourceVariable, SymbolicTensor, tf
 
 TENSORS = frozenset((EagerTensor, SymbolicTensor))
 DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
@@ -17,6 +19,14 @@ _constant = tf.constant
 _read = tf.raw_ops.ReadVariableOp
 _assign = tf.raw_ops.AssignVariableOp
 _cast = tf.raw_ops.Cast
+
+# Whether a loop of steps is being traced for XLA.
+in_loop = ContextVar("kbridge_tensorflow_loop", default=False)
+
+
+class SlowInLoop(Exception):
+    """Raised by an op that XLA does so slowly that single steps without it are better."""
+
 
 # Arrays of more items become inputs of a traced function instead of constants inside its graph.
 _LARGE = 1024
@@ -145,8 +155,8 @@ class TensorFlowBackend(Backend):
         with tf.init_scope():
             if device is not None:
                 with tf.device(device_path(device)):
-                    return tf.Variable(value, trainable=False)
-            return tf.Variable(value, trainable=False)
+                    return ResourceVariable(value, trainable=False)
+            return ResourceVariable(value, trainable=False)
 
     def read(self, storage):
         return _read(resource=storage.handle, dtype=storage.dtype)

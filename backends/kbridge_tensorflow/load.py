@@ -113,9 +113,11 @@ def _share_gpu_memory(tf):
 
 tf = load()
 
-# What has no public name: the types of tensors, the tape, and the way by which TensorFlow runs a function itself.
+# What has no public name: the types of tensors and of variables (tf.Variable is a factory, which tf.function
+# restricts), the tape, and the way by which TensorFlow runs a function itself.
 EagerTensor = import_module("tensorflow.python.framework.ops").EagerTensor
 SymbolicTensor = import_module("tensorflow.python.framework.ops").SymbolicTensor
+ResourceVariable = import_module("tensorflow.python.ops.resource_variable_ops").ResourceVariable
 is_recording = import_module("tensorflow.python.eager.record").could_possibly_record
 context = import_module("tensorflow.python.eager.context").context
 execute = import_module("tensorflow.python.eager.execute").quick_execute

@@ -2,6 +2,7 @@
 
 from kbridge.backend import registry
 from kbridge.backend.frame import get_frame
+from kbridge_tensorflow.backend import SlowInLoop, in_loop
 from kbridge_tensorflow.load import tf
 
 _raw = tf.raw_ops
@@ -124,6 +125,12 @@ class _Windows:
         return x[2:] if self.first else x[1:-1]
 
 
+def _refuse_loops():
+    """XLA takes many times as long over convolutions on the CPU as TensorFlow itself."""
+    if in_loop.get() and not _on_gpu():
+        raise SlowInLoop
+
+
 def _spread(kernel, dilation):
     """A kernel with zeros between its entries, which does the same as a dilated one."""
     for axis, step in enumerate(dilation):
@@ -166,6 +173,7 @@ def _undilated(windows, sizes, dilation, padding, run):
 
 
 def convolution(inputs, kernel, strides, padding, data_format, dilation_rate, groups):
+    _refuse_loops()
     windows, padding, on_gpu = _Windows(inputs, data_format), padding.upper(), _on_gpu()
     convolve = _raw.Conv2D if windows.spatial == 2 else _raw.Conv3D
     channels = 1 if windows.first else -1
@@ -192,6 +200,7 @@ def convolution(inputs, kernel, strides, padding, data_format, dilation_rate, gr
 
 
 def depthwise_convolution(inputs, kernel, strides, padding, data_format, dilation_rate):
+    _refuse_loops()
     windows, padding = _Windows(inputs, data_format), padding.upper()
     if windows.spatial != 2 or (max(strides) > 1 and max(dilation_rate) > 1):
         return NotImplemented
@@ -225,6 +234,7 @@ def depthwise_convolution(inputs, kernel, strides, padding, data_format, dilatio
 
 
 def convolution_transpose(inputs, kernel, strides, crops, data_format, dilation_rate):
+    _refuse_loops()
     windows = _Windows(inputs, data_format)
     if not _on_gpu():
         kernel, dilation_rate = _spread(kernel, dilation_rate), (1,) * len(dilation_rate)

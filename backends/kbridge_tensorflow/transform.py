@@ -6,7 +6,7 @@ import numpy as np
 
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.tree import flatten, map_structure, pack
-from kbridge_tensorflow.backend import TENSORS, device_path
+from kbridge_tensorflow.backend import TENSORS, SlowInLoop, device_path, in_loop
 from kbridge_tensorflow.load import context, execute, is_recording, tf
 
 
@@ -124,6 +124,7 @@ class Program:
         self.state = [(v, v.storage) for v in used.values()]
         self.state = [(v, storage) for v, storage in self.state if id(storage.handle) in captured]
         self.items = [_TENSOR if engine.is_tensor(x) else x for x in flatten(self.result)]
+        self.count = sum(item is _TENSOR for item in self.items)
         self.result = map_structure(lambda x: None, self.result)
         inference = self.concrete._inference_function
         self.name = inference.name.decode()
@@ -136,7 +137,7 @@ class Program:
                 variable.set_storage(engine, storage)
         ctx = context()
         attributes = tuple(itertools.chain(*ctx.function_call_options.as_attrs().items()))
-        outputs = execute(self.name, self.items.count(_TENSOR), leaves + self.captures, attributes, ctx)
+        outputs = execute(self.name, self.count, leaves + self.captures, attributes, ctx)
         if self.result is None:
             return outputs[0] if outputs else self.items[0]
         outputs = iter(outputs)
@@ -209,15 +210,14 @@ class Loop:
             ]
             if program is None:
                 program = self._build(data, inputs, room)
-                if _has_windows(program.concrete.graph):
-                    self.programs = None
-                    return self._singly(data, rows, tail)
             try:
-                found = program(inputs)
+                found = program(inputs) if program else None
             except tf.errors.OpError:
                 if not first:
                     raise
-                self.programs = None  # XLA cannot compile it
+                found = None  # XLA cannot compile it
+            if found is None:
+                self.programs = None
                 return self._singly(data, rows, tail)
             first = False
             self.programs[key] = program
@@ -238,12 +238,17 @@ class Loop:
         return map_structure(lambda *values: np.stack([np.asarray(v) for v in values]), *results)
 
     def _build(self, data, inputs, room):
-        """The program; traced again if a step turns out to touch variables that were not known."""
+        """The program, or None. It is traced again if a step turns out to touch variables that were not known."""
         while True:
+            token = in_loop.set(True)
             try:
                 return Program(lambda *tensors: self._run(data, tensors, room), inputs, self.carried.values(), True)
             except _Unknown as found:
                 self.carried.update(found.variables)
+            except SlowInLoop:
+                return None
+            finally:
+                in_loop.reset(token)
 
     def _run(self, data, tensors, room):
         """All epochs, inside a graph; the state goes round as loop variables."""
@@ -289,15 +294,6 @@ class Loop:
             if key in written:
                 variable.assign(value)
         return pack(form, [column.stack() for column in columns])
-
-
-def _has_windows(graph):
-    """Whether a graph convolves on the CPU, which XLA does slowly."""
-    if any(device.device_type == "GPU" for device in tf.config.list_physical_devices()):
-        return False
-    definition = graph.as_graph_def()
-    bodies = [definition.node, *(function.node_def for function in definition.library.function)]
-    return any("Conv" in node.op for body in bodies for node in body)
 
 
 class _Unknown(Exception):

@@ -1,5 +1,7 @@
 """What metrics have in common, and the means and sums that most of them are."""
 
+import numpy as np
+
 from kbridge import config, dtype_policies, initializers, losses, ops
 from kbridge.backend import names, registry
 from kbridge.backend.frame import entered, get_frame
@@ -99,7 +101,7 @@ class Metric:
     def reset_state(self):
         """Forget all batches."""
         for variable in self.variables:
-            variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
+            variable.assign(np.zeros(variable.shape, "float32"))
 
     def reset_states(self):
         self.reset_state()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from kbridge.backend.abstract import TRIALS
 from kbridge.backend.dtypes import floating
 from kbridge.backend.op import Tensor, dtype_of, op
 from kbridge.backend.shapes import canonical_axis
@@ -185,7 +186,7 @@ def gelu(x: Tensor, approximate=True):
 @op(floating)
 def glu(x: Tensor, axis=-1):
     """The first half along ``axis`` times the sigmoid of the second."""
-    if x.shape[axis] is not None and x.shape[axis] % 2:
+    if x.shape[axis] not in (None, *TRIALS) and x.shape[axis] % 2:  # those stand for a length not known yet
         raise ValueError(f"glu: axis {axis} must have an even length. Received the shape {tuple(x.shape)}.")
     a, b = split(x, 2, axis=axis)
     return a * sigmoid(b)

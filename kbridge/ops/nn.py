@@ -190,6 +190,9 @@ def batch_normalization(
 
 
 def _axes(axis, rank):
+    """One axis or several, counted from the front, ascending."""
+    if axis == -1:
+        return (rank - 1,)
     return tuple(sorted(canonical_axis(a, rank) for a in (axis if isinstance(axis, (list, tuple)) else (axis,))))
 
 
@@ -197,7 +200,8 @@ def _along(parameter, x, axes):
     """A scale or offset as it broadcasts against ``x``, in the dtype of ``x``."""
     if parameter is None:
         return None
-    parameter = cast(parameter, dtype_of(x))
+    if parameter.dtype != x.dtype:
+        parameter = cast(parameter, dtype_of(x))
     if axes == (x.ndim - 1,) or parameter.ndim == x.ndim:
         return parameter
     return reshape(parameter, [x.shape[i] if i in axes else 1 for i in range(x.ndim)])

@@ -172,6 +172,8 @@ class Trainer:
     @property
     def metrics(self):
         """The loss, the metrics given to compile, and those that layers hold."""
+        if self._known is not None and self._known.metrics is not None:
+            return self._known.metrics
         found = []
         if self.compiled:
             found.append(self._loss_tracker)
@@ -249,6 +251,8 @@ class Trainer:
         """While steps run, layers and trainable variables stay the same, so they are looked for once."""
         before = self._known
         self._known = _Known(self)
+        if not self._has_own_train_step():  # a step of one's own may make metrics as it goes
+            self._known.metrics = self.metrics
         try:
             yield
         finally:
@@ -476,6 +480,7 @@ class _Known:
         self.variables = model.trainable_variables
         self.layers = model._flatten_layers()
         self.regularized = [v for v in self.variables if v.regularizer is not None]
+        self.metrics = None
 
 
 def _weights_by_name(sample_weight, names):
