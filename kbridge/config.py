@@ -6,6 +6,8 @@ first needed and never written unless ``save`` is called.
 
 import json
 import os
+import shutil
+import threading
 import warnings
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,8 +22,8 @@ DEFAULTS = {
 }
 # Keras 1's names for the two orders of axes
 DIM_ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
-# Entries other versions of Keras know, which mean nothing here
-_FOREIGN = ("nnx_enabled", "max_epochs", "max_steps_per_epoch", "rng_type", "dtype_policy")
+# Entries that Keras itself writes and that mean nothing here
+_FOREIGN = ("nnx_enabled",)
 BACKEND_VARIABLES = ("KBRIDGE_BACKEND", "KERAS_BACKEND")
 
 
@@ -50,8 +52,15 @@ def from_file():
             text = where.read_text(encoding="utf-8-sig")
         except (FileNotFoundError, NotADirectoryError, RuntimeError):
             _file = {}
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path()} cannot be read: {error}. Repair it, or delete it to use the defaults.") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"{where}: byte {error.start}: this is no UTF-8. Save it as UTF-8, or delete it to use the defaults."
+            ) from error
+        except OSError as error:
+            raise ConfigError(
+                f"{where} cannot be read: {error.strerror}. Make it a file that you may read, or delete it to use the "
+                f"defaults."
+            ) from error
         else:
             _file = parse(text, where)
     return _file
@@ -72,12 +81,14 @@ def parse(text, where="keras.json"):
             f"line {error.lineno}, column {error.colno}: {error.msg}; the file is malformed or only half written.",
             "Correct that place, or delete the file to use the defaults.",
         )
+    except (ValueError, RecursionError) as error:
+        refuse(f"it holds what no configuration does ({error}).", 'Write {"backend": "numpy"}.')
     if not isinstance(found, dict):
         refuse(f"expected an object, found {type(found).__name__}.", 'Write {"backend": "numpy"}.')
     values = {}
     for key, value in found.items():
         if key == "image_dim_ordering":
-            if value not in DIM_ORDERINGS:
+            if not isinstance(value, str) or value not in DIM_ORDERINGS:
                 refuse(f'"image_dim_ordering" is {value!r}.', 'Write "tf" or "th".')
             values.setdefault("image_data_format", DIM_ORDERINGS[value])
         elif key == "image_data_format":
@@ -102,7 +113,8 @@ def _raise(message):
 
 
 def _checked_floatx(value, refuse=_raise):
-    name = value if isinstance(value, str) else getattr(value, "name", None) or getattr(value, "__name__", value)
+    name = value if isinstance(value, str) else getattr(value, "name", None) or getattr(value, "__name__", str(value))
+    name = name.rpartition(".")[2]  # a dtype object may print itself with the name of its library
     if name not in FLOATX:
         refuse(f"floatx is {value!r}. Expected one of: {', '.join(FLOATX)}.")
     return name
@@ -180,8 +192,9 @@ def standardize_data_format(data_format):
 def backend_choice():
     """The engine's name as configured, and where that was said (for messages)."""
     for variable in BACKEND_VARIABLES:
-        if os.environ.get(variable):
-            return os.environ[variable], f" (in the environment variable {variable})"
+        name = os.environ.get(variable, "").strip()
+        if name:
+            return name, f" (in the environment variable {variable})"
     if "backend" in from_file():
         return from_file()["backend"], f" (in {path()})"
     return DEFAULTS["backend"], ""
@@ -199,23 +212,27 @@ def explain():
 
 def save(**values):
     """Write ``values`` into keras.json, keeping its other entries; the file is replaced in one step."""
+    unknown = [key for key in values if key not in DEFAULTS]
+    if unknown:
+        raise ValueError(f"keras.json has no entry {unknown[0]!r}. Its entries are: {', '.join(DEFAULTS)}.")
+    reload()
+    from_file()  # a file that cannot be understood is not overwritten
     where = path()
-    kept = {}
-    if where.exists():
-        parse(where.read_text(encoding="utf-8-sig"), where)
-        kept = json.loads(where.read_text(encoding="utf-8-sig"))
+    kept = json.loads(where.read_text(encoding="utf-8-sig")) if where.exists() else {}
     if "image_data_format" in values:
         kept.pop("image_dim_ordering", None)
-    kept.update(values)
-    text = json.dumps(kept, indent=4) + "\n"
-    parse(text, where)
+    text = json.dumps(kept | values, indent=4) + "\n"
+    parse(json.dumps(values), where)
     where.parent.mkdir(parents=True, exist_ok=True)
-    temporary = where.with_name(f"{where.name}.{os.getpid()}.tmp")
+    where = where.resolve()  # a link stays one
+    temporary = where.with_name(f"{where.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if where.exists():
+            shutil.copymode(where, temporary)
         os.replace(temporary, where)
     finally:
         temporary.unlink(missing_ok=True)

@@ -348,3 +348,27 @@ def test_variables_that_the_loss_ignores_are_told():
             warnings.simplefilter("always")
             model.fit(X, [Y, None] if False else {model.output_names[0]: Y}, verbose=0)
     assert any("unused/kernel" in str(w.message) for w in seen)
+
+
+def test_jit_compile_is_honoured_or_refused(engine):
+    expected = network().fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"]
+    found = network(jit_compile=False).fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    if engine.eager:
+        with pytest.raises(ValueError, match="jit_compile=True cannot be honoured"):
+            network(jit_compile=True).fit(X, Y, verbose=0)
+    else:
+        found = network(jit_compile=True).fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"]
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+def test_floatx_is_what_is_computed_in(engine, dtype):
+    kbridge.config.set_floatx(dtype)
+    model = kbridge.Sequential([kbridge.Input((5,)), layers.Dense(8, activation="tanh"), layers.Dense(1)])
+    model.set_weights(START)
+    model.compile("sgd", "mse")
+    loss = model.fit(X, Y, batch_size=96, verbose=0).history["loss"][0]
+    tolerance = {"float64": 1e-9, "bfloat16": 0.05, "float16": 5e-3}[dtype]
+    np.testing.assert_allclose(loss, np.mean((by_hand(X.astype("float64")) - Y) ** 2), rtol=tolerance)
+    assert {v.dtype for v in model.weights} == {dtype} and str(model.predict(X, verbose=0).dtype) == dtype

@@ -169,11 +169,11 @@ class JaxBackend(Backend):
     def value_and_grad(self, function, variables, has_aux=False):
         return transform.value_and_grad(self, function, variables, has_aux)
 
-    def compile(self, function, state=()):
-        return transform.Compiled(self, function, state)
+    def compile(self, function, state=(), jit=None):
+        return function if jit is False else transform.Compiled(self, function, state)
 
-    def compile_loop(self, step, finish, state=()):
-        return transform.Loop(self, step, finish, state)
+    def compile_loop(self, step, finish, state=(), jit=None):
+        return super().compile_loop(step, finish, state) if jit is False else transform.Loop(self, step, finish, state)
 
     def eval_shape(self, function, *args):
         found = {}

@@ -121,8 +121,9 @@ class NumPyBackend(Backend):
         value = unbox(value)
         return ((value, map_structure(unbox, aux)) if has_aux else value), grads
 
-    def compile(self, function, state=()):
+    def compile(self, function, state=(), jit=None):
         """An error undoes what ``function`` assigned since it began, or since the last optimizer update in it."""
+        self.refuse_jit(jit)
 
         @wraps(function)
         def run(*args, **kwargs):

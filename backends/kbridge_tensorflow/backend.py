@@ -1,6 +1,7 @@
 """The control interface on TensorFlow: tensors in and out, storage, devices."""
 
 from contextvars import ContextVar
+from functools import cache, wraps
 
 import numpy as np
 
@@ -43,6 +44,21 @@ class TensorFlowBackend(Backend):
 
         self.modules = (math, arrays, nn, recurrence, linalg, control, random)
         tf.register_tensor_conversion_function(Variable, _variable_to_tensor)
+
+    def native(self, name):
+        function = super().native(name)
+        if function is None or len(_devices()) == 1:
+            return function
+
+        @wraps(function)
+        def on_device(*args, **kwargs):
+            device = get_frame().device
+            if device is None:
+                return function(*args, **kwargs)
+            with tf.device(device_path(device)):
+                return function(*args, **kwargs)
+
+        return on_device
 
     # -- tensors in and out
 
@@ -172,14 +188,16 @@ class TensorFlowBackend(Backend):
 
         return value_and_grad(self, function, variables, has_aux)
 
-    def compile(self, function, state=()):
+    def compile(self, function, state=(), jit=None):
         from kbridge_tensorflow.transform import Compiled
 
-        return Compiled(function, state)
+        return Compiled(function, state, jit)
 
-    def compile_loop(self, step, finish, state=()):
+    def compile_loop(self, step, finish, state=(), jit=None):
         from kbridge_tensorflow.transform import Loop
 
+        if jit is False:  # loops are only worth it under XLA
+            return super().compile_loop(self.compile(step, state, jit), self.compile(finish, state, jit), state)
         return Loop(step, finish, state)
 
     def gather(self, data, row):
@@ -203,8 +221,7 @@ class TensorFlowBackend(Backend):
     # -- devices
 
     def devices(self):
-        found = tf.config.list_physical_devices()
-        return [device_name(d.name) for d in sorted(found, key=lambda d: d.device_type != "CPU")]
+        return list(_devices())
 
     def device_of(self, tensor):
         return device_name(tensor.device) if tensor.device else self.default_device()
@@ -225,6 +242,12 @@ class TensorFlowBackend(Backend):
 
     def version(self):
         return tf.__version__
+
+
+@cache
+def _devices():
+    found = tf.config.list_physical_devices()
+    return [device_name(d.name) for d in sorted(found, key=lambda d: d.device_type != "CPU")]
 
 
 def device_path(name):

@@ -18,7 +18,7 @@ import tempfile
 import threading
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -31,9 +31,6 @@ _NOISE = re.compile(
 
 class _Refused:
     """A loader that does not load."""
-
-    def __init__(self, spec):
-        self.spec = spec
 
     def create_module(self, spec):
         raise ModuleNotFoundError(f"{spec.name} is not imported along with TensorFlow.", name=spec.name)
@@ -51,9 +48,8 @@ class _WithoutKeras:
     def find_spec(self, name, path=None, target=None):
         if threading.get_ident() != self.thread or name.partition(".")[0] not in ("keras", "tf_keras"):
             return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None:
-            spec.loader = _Refused(spec)
+        spec = PathFinder.find_spec(name, path, target) or ModuleSpec(name, None)
+        spec.loader = _Refused()
         return spec
 
 

@@ -147,9 +147,10 @@ class Program:
 class Compiled:
     """A function, traced once for each signature of its arguments."""
 
-    def __init__(self, function, state=()):
+    def __init__(self, function, state=(), jit=None):
         self.function = function
         self.known = list(state)
+        self.jit = jit
         self.programs = {}
 
     def __call__(self, *args):
@@ -163,7 +164,7 @@ class Compiled:
             def traced(*tensors):
                 return self.function(*_rebuild(args, iter(tensors)))
 
-            program = self.programs[key] = Program(traced, leaves, self.known)
+            program = self.programs[key] = Program(traced, leaves, self.known, jit_compile=self.jit)
         return program(leaves)
 
 

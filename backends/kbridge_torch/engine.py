@@ -89,10 +89,13 @@ class TorchBackend(Backend):
     def value_and_grad(self, function, variables, has_aux=False):
         return gradients.value_and_grad(self, function, variables, has_aux)
 
-    def compile(self, function, state=()):
+    def compile(self, function, state=(), jit=None):
+        self.refuse_jit(jit)
         return journals.undone_by_errors(function)
 
-    def compile_loop(self, step, finish, state=()):
+    def compile_loop(self, step, finish, state=(), jit=None):
+        self.refuse_jit(jit)
+
         def loop(data, rows, tail=None):
             batches = torch.from_numpy(np.ascontiguousarray(rows)).to(tensors.current_device())
             rests = None if tail is None else torch.from_numpy(np.ascontiguousarray(tail)).to(tensors.current_device())

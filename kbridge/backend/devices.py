@@ -19,8 +19,8 @@ def device(name):
     ...     model.fit(x, y)
     """
     engine = registry.current()
-    full = name if ":" in name else f"{name}:0"
-    full = full.replace("cuda:", "gpu:")
+    full = str(name).lower().replace("cuda", "gpu")
+    full = full if ":" in full else f"{full}:0"
     found = engine.devices()
     if full not in found:
         raise ValueError(f'The engine "{engine.name}" has no device {name!r}. It has: {", ".join(found)}.')

@@ -95,15 +95,25 @@ class Backend:
         """
         raise NotImplementedError
 
-    def compile(self, function, state=()):
+    def compile(self, function, state=(), jit=None):
         """``function``, made fast: it takes and returns structures of tensors, and reads and assigns variables.
 
+        ``jit``: True asks for the library's just-in-time compiler, False forbids it, None leaves it to the engine.
         ``state`` names the variables it is known to touch; an engine finds others by itself. If
         ``function`` raises, no variable has changed.
         """
+        self.refuse_jit(jit)
         return function
 
-    def compile_loop(self, step, finish, state=()):
+    def refuse_jit(self, jit):
+        """For engines that have no compiler: ``jit=True`` is an error."""
+        if jit:
+            raise ValueError(
+                f'jit_compile=True cannot be honoured: the engine "{self.name}" runs eagerly and has no compiler here. '
+                f'Write jit_compile="auto".'
+            )
+
+    def compile_loop(self, step, finish, state=(), jit=None):
         """A function ``loop(data, rows, tail)`` that runs whole epochs in one call.
 
         ``data`` is a structure of tensors with a common first axis; ``rows`` an int32 array (epochs, steps,

@@ -5,10 +5,13 @@ The choice, highest first: ``use_backend`` (for a block of code), ``set_backend`
 ``keras.json``, NumPy.
 """
 
+import functools
 import importlib
 import importlib.util
+import inspect
 import threading
 import warnings
+from difflib import get_close_matches
 
 from kbridge import config
 from kbridge.backend.frame import entered, get_frame, process
@@ -42,13 +45,20 @@ def _entry_points():
     return {point.name: point for point in entry_points(group="kbridge.backends")}
 
 
+def canonical(name):
+    """``name`` in lower case, and in full where it is a short one."""
+    name = str(name).lower()
+    return ALIASES.get(name, name)
+
+
 def names():
-    """Every engine known here, kbridge's own and those that installed packages register."""
-    return [*BUILT_IN, *(name for name in _entry_points() if name not in BUILT_IN)]
+    """Every engine known here: kbridge's own, those of installed packages, and those given to ``register``."""
+    return list(dict.fromkeys([*BUILT_IN, *_entry_points(), *_engines]))
 
 
 def is_installed(name):
     """Whether the engine ``name`` could be loaded here, found out without loading it."""
+    name = canonical(name)
     if name in _engines:
         return True
     if name in BUILT_IN:
@@ -63,23 +73,23 @@ def available():
 
 
 def register(name, engine):
-    """Make ``engine`` (a Backend) known under ``name`` in this process."""
-    _engines[name] = engine
+    """Make ``engine`` (a Backend, or a class of such) known under ``name`` in this process."""
+    _engines[str(name).lower()] = engine() if isinstance(engine, type) else engine
 
 
-def load(name):
-    """The engine called ``name``."""
+def load(name, where=""):
+    """The engine called ``name``; ``where`` says in a message where that name comes from."""
     engine = _engines.get(name)
     if engine is not None:
         return engine
-    name = ALIASES.get(str(name).lower(), str(name).lower())
+    name = canonical(name)
     with _lock:
         if name not in _engines:
-            _engines[name] = _import(name)
+            register(name, _import(name, where))
         return _engines[name]
 
 
-def _import(name):
+def _import(name, where):
     if name in BUILT_IN:
         try:
             return importlib.import_module(BUILT_IN[name]).engine
@@ -87,38 +97,39 @@ def _import(name):
             if error.name and error.name.partition(".")[0].startswith("kbridge"):
                 raise
             raise BackendNotInstalledError(
-                f'The backend "{name}" needs {error.name}, which is not installed. '
+                f'The backend "{name}"{where} needs {error.name}, which is not installed. '
                 f'Write: pip install "kbridge[{name}]". Installed here: {", ".join(available())}.'
             ) from error
     points = _entry_points()
     if name in points:
-        found = points[name].load()
-        return found() if isinstance(found, type) else found
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, names(), 1)
-    hint = f' Did you mean "{close[0]}"?' if close else ""
-    raise UnknownBackendError(f'Unknown backend "{name}".{hint} Known: {", ".join(names())}.')
+        try:
+            return points[name].load()
+        except (ImportError, AttributeError) as error:
+            brought_by = f" of the package {points[name].dist.name}" if points[name].dist else ""
+            raise BackendNotInstalledError(
+                f'The backend "{name}"{brought_by} does not load: {error}. Installed here: {", ".join(available())}.'
+            ) from error
+    close = get_close_matches(name, [*names(), *ALIASES], 1)
+    hint = f' Did you mean "{canonical(close[0])}"?' if close else ""
+    raise UnknownBackendError(f'Unknown backend "{name}"{where}.{hint} Known: {", ".join(names())}.')
 
 
 def resolve(name, where=""):
     """Load ``name``, or the substitute if it is an engine that no longer exists."""
     if str(name).lower() in RETIRED:
-        substitute = _substitute()
+        used = substitute()
         warnings.warn(
-            f'The backend "{name}"{where} is no longer made; "{substitute}" is used in its place. '
-            f'To choose another, write "backend": "{substitute}".',
+            f'The backend "{name}"{where} is no longer made; "{used}" is used in its place. '
+            f'To be rid of this warning, write "{used}" there, or another of: {", ".join(available())}.',
             stacklevel=3,
         )
-        name = substitute
-    return load(name)
+        name = used
+    return load(name, where)
 
 
-def _substitute():
-    for name in ("torch", "jax", "tensorflow"):
-        if is_installed(name):
-            return name
-    return "numpy"
+def substitute():
+    """The engine that is used where one is asked for that is no longer made."""
+    return next((name for name in ("torch", "jax", "tensorflow") if is_installed(name)), "numpy")
 
 
 def current():
@@ -155,23 +166,33 @@ class use_backend:
 
     def __init__(self, name):
         self.engine = resolve(name)
-        self._entered = []
+        self._scopes = {}  # frame -> its scope: one object may be in use in several threads and tasks at once
 
     def __enter__(self):
         scope = entered(get_frame().child(engine=self.engine, device=None))
-        scope.__enter__()
-        self._entered.append(scope)
+        self._scopes[scope.__enter__()] = scope
         return self.engine
 
     def __exit__(self, *error):
-        return self._entered.pop().__exit__(*error)
+        return self._scopes.pop(get_frame()).__exit__(*error)
 
     def __call__(self, function):
-        import functools
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"use_backend cannot decorate the generator {function.__qualname__}: its caller would run on the same "
+                f"engine between two values. Write: with use_backend(...): inside it, around what computes."
+            )
+        if inspect.iscoroutinefunction(function):
 
-        @functools.wraps(function)
-        def run(*args, **kwargs):
-            with use_backend(self.engine.name):
-                return function(*args, **kwargs)
+            @functools.wraps(function)
+            async def run(*args, **kwargs):
+                with self:
+                    return await function(*args, **kwargs)
+        else:
+
+            @functools.wraps(function)
+            def run(*args, **kwargs):
+                with self:
+                    return function(*args, **kwargs)
 
         return run

@@ -9,7 +9,6 @@ from kbridge.callbacks.course import TerminateOnNaN as TerminateOnNaN
 from kbridge.callbacks.history import History as History
 from kbridge.callbacks.progress import Progbar as Progbar
 from kbridge.callbacks.progress import ProgbarLogger as ProgbarLogger
-
 from kbridge.callbacks.records import CSVLogger as CSVLogger
 from kbridge.callbacks.records import LambdaCallback as LambdaCallback
 

@@ -92,7 +92,9 @@ class CallbackList(Callback):
         found = list(hooks.flattened(callbacks))
         for callback in found:
             if not hasattr(callback, "on_epoch_end") and not isinstance(callback, Callback):
-                raise TypeError(f"callbacks must be Callbacks. Received: {callback!r} (of type {type(callback).__name__}).")
+                raise TypeError(
+                    f"callbacks must be Callbacks. Received: {callback!r} (of type {type(callback).__name__})."
+                )
         from kbridge.callbacks.history import History
         from kbridge.callbacks.progress import ProgbarLogger
 
@@ -103,6 +105,14 @@ class CallbackList(Callback):
             self.history = History()
             found.append(self.history)
         self.callbacks = found
+        self._look()
+        if model is not None:
+            self.set_model(model)
+        self.set_params(params)
+
+    def _look(self):
+        """Find out at which moments some callback has its word to say, and where all only watch."""
+        found = self.callbacks
         self.act_on_batches = any(
             not c.watches_only
             and c.defines("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
@@ -110,9 +120,6 @@ class CallbackList(Callback):
         )
         self.act_on_epochs = any(not c.watches_only and c.defines("on_epoch_begin", "on_epoch_end") for c in found)
         self.watch_batches = any(c.watches_only and c.defines("on_train_batch_end") for c in found)
-        if model is not None:
-            self.set_model(model)
-        self.set_params(params)
 
     def set_model(self, model):
         super().set_model(model)
@@ -131,7 +138,12 @@ class CallbackList(Callback):
         self.params["steps"] = steps
 
     def append(self, callback):
+        """Add a callback at the end."""
         self.callbacks.append(callback)
+        self._look()
+        if self.model is not None:
+            callback.set_model(self.model)
+        callback.set_params(self.params)
 
     def __iter__(self):
         return iter(self.callbacks)
@@ -142,9 +154,19 @@ class CallbackList(Callback):
 
 
 def _told(name):
-    def tell(self, *args, **kwargs):
-        for callback in self.callbacks:
-            getattr(callback, name)(*args, **kwargs)
+    """The method ``name`` of the list: it tells every callback, with an empty dict where there are no logs."""
+    if "batch" in name or "epoch" in name:
+
+        def tell(self, index, logs=None):
+            logs = {} if logs is None else logs
+            for callback in self.callbacks:
+                getattr(callback, name)(index, logs=logs)
+    else:
+
+        def tell(self, logs=None):
+            logs = {} if logs is None else logs
+            for callback in self.callbacks:
+                getattr(callback, name)(logs=logs)
 
     tell.__name__ = name
     return tell

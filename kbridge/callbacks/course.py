@@ -1,11 +1,17 @@
 """Callbacks that change the course of training: stop it, or set the learning rate."""
 
+import inspect
 import math
 import warnings
 
 import numpy as np
 
 from kbridge.callbacks.callback import Callback
+
+
+# Words in the names of values that say which of two is better, where the metric itself does not
+_MORE_IS_BETTER = ("acc", "auc", "precision", "recall", "score", "iou", "similarity")
+_LESS_IS_BETTER = ("loss", "error", "entropy", "divergence", "mse", "mae", "mape", "msle", "rmse")
 
 
 class _Monitor(Callback):
@@ -18,6 +24,7 @@ class _Monitor(Callback):
         self.monitor = monitor
         self.mode = mode
         self.min_delta = abs(min_delta)
+        self._up = None  # whether more is better, once that is known
 
     def _value(self, logs):
         value = (logs or {}).get(self.monitor)
@@ -32,19 +39,30 @@ class _Monitor(Callback):
     def _better(self, value, best):
         if best is None:
             return True
-        return value > best + self.min_delta if self._upwards() else value < best - self.min_delta
+        if self._up is None:
+            self._up = self._upwards()
+        return value - self.min_delta > best if self._up else value + self.min_delta < best
 
     def _upwards(self):
         """Whether more is better: what the metric itself says, or its name."""
         if self.mode != "auto":
             return self.mode == "max"
         name = self.monitor.removeprefix("val_")
+        if name == "loss" or name.endswith("_loss"):
+            return False
         for metric in getattr(self.model, "metrics", ()):
             direction = getattr(metric, "_direction", None)
             if metric.name == name and direction is not None:
                 return direction == "up"
-        name = name.lower()
-        return "acc" in name or name.endswith(("auc", "precision", "recall", "f1_score", "iou", "r2_score"))
+        if any(word in name.lower() for word in _MORE_IS_BETTER):
+            return True
+        if not any(word in name.lower() for word in _LESS_IS_BETTER):
+            warnings.warn(
+                f"{type(self).__name__} cannot tell whether more or less of {self.monitor!r} is better, and takes less "
+                f"for better. Write mode='min' or mode='max'.",
+                stacklevel=4,
+            )
+        return False
 
 
 class EarlyStopping(_Monitor):
@@ -125,21 +143,34 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         optimizer = self.model.optimizer
+        rate = self.schedule(epoch, _rate(optimizer)) if self._takes_rate() else self.schedule(epoch)
         try:
-            rate = self.schedule(epoch, float(np.asarray(optimizer.learning_rate)))
-        except TypeError:  # a schedule of one argument
-            rate = self.schedule(epoch)
-        if not isinstance(rate, (int, float, np.floating)):
+            rate = float(np.asarray(rate))
+        except (TypeError, ValueError):
             raise ValueError(
-                f"LearningRateScheduler: schedule must return a float. It returned {rate!r} for epoch {epoch}."
-            )
-        optimizer.learning_rate = float(rate)
+                f"LearningRateScheduler: schedule must return a number. It returned {rate!r} for epoch {epoch}."
+            ) from None
+        optimizer.learning_rate = rate
         if self.verbose:
             print(f"\nEpoch {epoch + 1}: the learning rate is set to {rate}.")
 
+    def _takes_rate(self):
+        """Whether ``schedule`` takes a second argument. (To call it and see would hide its own errors.)"""
+        try:
+            inspect.signature(self.schedule).bind(0, 0.0)
+        except TypeError:
+            return False
+        except ValueError:  # a function that does not tell its parameters
+            return True
+        return True
+
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+            logs["learning_rate"] = _rate(self.model.optimizer)
+
+
+def _rate(optimizer):
+    return float(np.asarray(optimizer.learning_rate))
 
 
 class ReduceLROnPlateau(_Monitor):
@@ -191,7 +222,7 @@ class ReduceLROnPlateau(_Monitor):
         return self.cooldown_counter > 0
 
     def on_epoch_end(self, epoch, logs=None):
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        rate = _rate(self.model.optimizer)
         if logs is not None:
             logs["learning_rate"] = rate
         value = self._value(logs)
@@ -213,10 +244,16 @@ class ReduceLROnPlateau(_Monitor):
 
 
 class TerminateOnNaN(Callback):
-    """Stops training when the loss is no number any more."""
+    """Stops training when the loss is no finite number any more; with ``raise_error`` by a RuntimeError."""
+
+    def __init__(self, raise_error=False):
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
+            if self.raise_error:
+                raise RuntimeError(f"Batch {batch}: the loss is {loss}, so training stops.")
             print(f"Batch {batch}: the loss is {loss}, so training stops.")
             self.model.stop_training = True

@@ -1,13 +1,14 @@
 """Progress on the screen: live on a terminal and in a notebook, plain lines elsewhere."""
 
 import math
+import shutil
 import sys
 import time
 
 from kbridge.callbacks.callback import Callback
 
 _WIDTH = 20
-_REDRAW_SECONDS = 0.1
+_REDRAW_SECONDS = 0.05
 
 
 class Progbar:
@@ -19,15 +20,31 @@ class Progbar:
         verbose: 1 draws a bar, 2 prints one line at the end, 0 nothing.
         interval: seconds between two redraws.
         stateful_metrics: names whose values are shown as given; others are averaged.
+        stateless_metrics: the opposite: names whose values are averaged; others are shown as given.
         unit_name: what is counted.
     """
 
-    def __init__(self, target, width=_WIDTH, verbose=1, interval=_REDRAW_SECONDS, stateful_metrics=None, unit_name="step"):
+    def __init__(
+        self,
+        target,
+        width=_WIDTH,
+        verbose=1,
+        interval=_REDRAW_SECONDS,
+        stateful_metrics=None,
+        stateless_metrics=None,
+        unit_name="step",
+    ):
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError(
+                "Progbar takes stateful_metrics (the names that are not averaged) or stateless_metrics (those that are), "
+                "not both."
+            )
         self.target = target
         self.width = width
         self.verbose = verbose
         self.interval = interval
         self.stateful_metrics = set(stateful_metrics or ())
+        self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
         self.unit_name = unit_name
         self.seen_so_far = 0
         self._sums = {}  # name -> (sum, steps)
@@ -44,7 +61,7 @@ class Progbar:
         if finalize is None:
             finalize = self.target is not None and current >= self.target
         for name, value in values or ():
-            if name in self.stateful_metrics or self.seen_so_far >= current:
+            if self._is_shown_as_given(name) or self.seen_so_far >= current:
                 self._sums[name] = (value, 1)
             else:
                 total, steps = self._sums.get(name, (0.0, 0))
@@ -59,14 +76,18 @@ class Progbar:
         elif finalize and self.verbose:
             print(self._counter() + self._time(now, True) + self._text(), flush=True)
 
+    def _is_shown_as_given(self, name):
+        if self.stateless_metrics is not None:
+            return name not in self.stateless_metrics
+        return name in self.stateful_metrics
+
     def add(self, n, values=None):
         """Say that ``n`` more steps are done."""
         self.update(self.seen_so_far + n, values)
 
     def _draw(self, line, last):
-        if last and not sys.stdout.isatty() and not _in_notebook():
-            print(line)
-            return
+        if not last and not _in_notebook():  # a line that wraps could not be drawn over
+            line = line[: shutil.get_terminal_size().columns - 1]
         padding = " " * max(0, self._drawn_length - len(line))
         sys.stdout.write("\r" + line + padding + ("\n" if last else ""))
         sys.stdout.flush()
@@ -115,15 +136,18 @@ def _duration(seconds):
 
 
 def _in_notebook():
-    shell = sys.modules.get("IPython")
-    if shell is None or shell.get_ipython() is None:
-        return False
-    return type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if hasattr(ipython, "get_ipython") else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def is_live():
     """Whether a line that is drawn over again makes sense: on a terminal and in a notebook."""
     return (hasattr(sys.stdout, "isatty") and sys.stdout.isatty()) or _in_notebook()
+
+
+def _numbers(logs):
+    return [(name, value) for name, value in (logs or {}).items() if isinstance(value, (int, float))]
 
 
 class ProgbarLogger(Callback):
@@ -142,15 +166,17 @@ class ProgbarLogger(Callback):
         return 1 if verbose == "auto" else int(verbose)
 
     def _begin(self):
-        self._bar = Progbar(self.params.get("steps"), verbose=self._verbose)
-        self._bar.begin(self.params.get("seconds", 0.0))
+        params = self.params or {}
+        self._bar = Progbar(params.get("steps"), verbose=self._verbose, stateless_metrics=())
+        self._bar.begin(params.get("seconds", 0.0))
         self._steps_done = 0
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self._verbose:
             return
-        if self.params.get("epochs") is not None:
-            print(f"Epoch {epoch + 1}/{self.params['epochs']}")
+        epochs = (self.params or {}).get("epochs")
+        if epochs is not None:
+            print(f"Epoch {epoch + 1}/{epochs}")
         self._begin()
 
     def on_train_batch_end(self, batch, logs=None):
@@ -161,17 +187,13 @@ class ProgbarLogger(Callback):
         if self._verbose == 1 and is_live() and self._bar is not None:
             target = self._bar.target
             if target is None or batch + 1 < target:
-                values = [(k, v) for k, v in (logs or {}).items() if isinstance(v, (int, float))]
-                self._bar.stateful_metrics.update(k for k, _ in values)
-                self._bar.update(batch + 1, values, finalize=False)
+                self._bar.update(batch + 1, _numbers(logs), finalize=False)
 
     def _end(self, logs):
         if self._verbose and self._bar is not None:
-            done = self.params.get("steps") or self._steps_done
-            values = [(k, v) for k, v in (logs or {}).items() if isinstance(v, (int, float))]
-            self._bar.stateful_metrics.update(k for k, _ in values)
-            self._bar.target = self._bar.target or done
-            self._bar.update(math.ceil(done), values, finalize=True)
+            done = self._bar.target or (self.params or {}).get("steps") or self._steps_done
+            self._bar.target = done
+            self._bar.update(math.ceil(done), _numbers(logs), finalize=True)
             self._bar = None
 
     def on_epoch_end(self, epoch, logs=None):

@@ -30,20 +30,30 @@ class CSVLogger(Callback):
         self._file = self._writer = None
 
     def on_train_begin(self, logs=None):
-        has_header = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
-        self.append_header = not has_header
+        self._writer, self.keys = None, None
+        header = self._header()
         self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        if header:  # the lines to come keep to the columns that are there
+            self.keys = header[1:]
+            self._writer = csv.DictWriter(self._file, header, delimiter=self.sep, restval="NA", extrasaction="ignore")
+
+    def _header(self):
+        """The first line of the file that is appended to, or None."""
+        if not self.append or not os.path.exists(self.filename):
+            return None
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            return next(csv.reader(file, delimiter=self.sep), None)
 
     def on_epoch_end(self, epoch, logs=None):
-        logs = dict(logs or {})
         if self._writer is None:
-            self.keys = sorted(logs)
-            # Values of evaluation have their columns even if the first epochs are not evaluated.
-            self.keys += [f"val_{key}" for key in self.keys if f"val_{key}" not in logs and not key.startswith("val_")]
-            self._writer = csv.DictWriter(self._file, fieldnames=["epoch", *self.keys], delimiter=self.sep)
-            if self.append_header:
-                self._writer.writeheader()
-        self._writer.writerow({"epoch": epoch, **{key: _as_text(logs.get(key, "NA")) for key in self.keys}})
+            self.keys = sorted(logs or ())
+            if not any(key.startswith("val_") for key in self.keys):
+                # Values of evaluation have their columns even if the first epochs are not evaluated.
+                self.keys += [f"val_{key}" for key in self.keys]
+            columns = ["epoch", *self.keys]
+            self._writer = csv.DictWriter(self._file, columns, delimiter=self.sep, restval="NA", extrasaction="ignore")
+            self._writer.writeheader()
+        self._writer.writerow({"epoch": epoch} | {name: _as_text(value) for name, value in (logs or {}).items()})
         self._file.flush()
 
     def on_train_end(self, logs=None):

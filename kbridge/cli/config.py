@@ -1,33 +1,58 @@
 """``kbridge config``: show, explain or change the configuration."""
 
+import os
+
 from kbridge import config
 
 
 def configure(parser):
     parser.add_argument(
-        "action", nargs="?", default="show", choices=("show", "explain", "set", "path"),
-        help="show (the default), explain (with where each value comes from), set, or path",
+        "action",
+        nargs="?",
+        default="show",
+        choices=("show", "explain", "set", "path"),
+        help="show the values (the default), explain where each comes from, set some, or print the file's path",
     )
     parser.add_argument("entries", nargs="*", metavar="KEY=VALUE", help="with set: what to write into keras.json")
 
 
 def run(arguments):
     if arguments.entries and arguments.action != "set":
-        raise ValueError(f"'{arguments.action}' takes no {arguments.entries[0]!r}. Write: kbridge config set KEY=VALUE.")
+        raise ValueError(
+            f"'{arguments.action}' takes nothing more. Received: {arguments.entries[0]!r}. "
+            f"To change an entry, write: kbridge config set KEY=VALUE"
+        )
     if arguments.action == "path":
         print(config.path())
     elif arguments.action == "set":
-        values = dict(_entry(text) for text in arguments.entries)
-        if not values:
-            raise ValueError("nothing to set. Write: kbridge config set backend=torch floatx=float32")
-        config.save(**values)
-        print(f"Written to {config.path()}: " + ", ".join(f"{k}={v}" for k, v in values.items()))
+        _set(dict(_entry(text) for text in arguments.entries))
     else:
         found = config.explain()
         width = max(map(len, found))
         for key, (value, origin) in found.items():
-            print(f"{key:<{width}}  {value}" + (f"  ({origin})" if arguments.action == "explain" else ""))
+            print(
+                f"{key:<{width}}  {value:<13}  {origin}"
+                if arguments.action == "explain"
+                else f"{key:<{width}}  {value}"
+            )
     return 0
+
+
+def _set(values):
+    if not values:
+        raise ValueError(
+            "there is nothing to set. Write, for instance: kbridge config set backend=torch floatx=float32"
+        )
+    config.save(**values)
+    print(f"{config.path()}: " + ", ".join(f"{key} = {value}" for key, value in values.items()))
+    if "backend" in values:
+        from kbridge.backend import registry
+
+        if not registry.is_installed(values["backend"]):
+            print(f'Not installed yet. Write: pip install "kbridge[{values["backend"]}]"')
+        above = next((name for name in config.BACKEND_VARIABLES if os.environ.get(name)), None)
+        if above:
+            print(f"As long as the environment variable {above} is set ({os.environ[above]}), it goes before the file.")
 
 
 def _entry(text):
@@ -39,8 +64,13 @@ def _entry(text):
     if key == "backend":
         from kbridge.backend import registry
 
-        name = registry.ALIASES.get(value, value)
-        if name not in registry.names() and name not in registry.RETIRED:
+        name = registry.canonical(value)
+        if name not in registry.names():
             raise ValueError(f"unknown backend {value!r}. Known: {', '.join(registry.names())}.")
         return key, name
-    return key, float(value) if key == "epsilon" else value
+    if key == "epsilon":
+        try:
+            return key, float(value)
+        except ValueError:
+            raise ValueError(f"epsilon must be a number, such as 1e-07. Received: {value!r}.") from None
+    return key, value

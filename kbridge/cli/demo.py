@@ -23,42 +23,58 @@ def run(arguments):
     import kbridge
     from kbridge.backend import registry
 
-    chosen = arguments.backend or registry.available()
+    if arguments.epochs < 1:
+        raise ValueError(f"there must be at least one epoch. Received: --epochs {arguments.epochs}")
     (x, y), (x_test, y_test) = load_digits()
-    print(f"{len(x)} handwritten digits to learn from, {len(x_test)} to test on; the same seed on every engine.\n")
     results = {}
-    for name in chosen:
+    for name in dict.fromkeys(map(registry.canonical, arguments.backend or registry.available())):
         begun = time.perf_counter()
+        try:
+            registry.load(name)
+        except Exception as error:  # whatever an engine's library raises is what the user must see
+            if arguments.backend:
+                raise
+            print(f"{name:<11} does not load: {type(error).__name__}: {error}")
+            continue
+        loaded = time.perf_counter() - begun
         with kbridge.use_backend(name):
-            loaded = time.perf_counter() - begun
             kbridge.utils.set_random_seed(arguments.seed)
             model = build()
             if not results:
+                print(f"{len(x)} handwritten digits to learn from, {len(x_test)} to test on.\n")
                 model.summary()
                 print()
             begun = time.perf_counter()
             history = model.fit(x, y, epochs=arguments.epochs, batch_size=32, verbose=0)
             seconds = time.perf_counter() - begun
             loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
-            results[name] = (model.predict(x_test, verbose=0), history.history["loss"], model)
+            results[name] = model.predict(x_test, verbose=0), history.history["loss"], model
         print(
             f"{name:<11} loaded in {loaded:4.1f} s, trained in {seconds:5.2f} s   "
-            f"test loss {loss:.4f}, accuracy {accuracy:.1%}"
+            f"test loss {loss:.4f}, accuracy {accuracy:.1%}",
+            flush=True,
         )
-    first = next(iter(results))
     if len(results) > 1:
-        largest = max(np.abs(results[n][0] - results[first][0]).max() for n in results)
-        curves = max(np.abs(np.subtract(results[n][1], results[first][1])).max() for n in results)
-        print(f"\nLargest difference between engines: {largest:.1e} in a prediction, {curves:.1e} in a loss of the curve.")
-    model = results[first][2]
-    moved = []
+        _compare(results, x_test)
+    return 0
+
+
+def _compare(results, x_test):
+    """Say how far the engines are apart, and have one model answer on each."""
+    import kbridge
+
+    first, (answers, curve, model) = next(iter(results.items()))
+    furthest = max(np.abs(other - answers).max() for other, _, _ in results.values())
+    curves = max(np.abs(np.subtract(other, curve)).max() for _, other, _ in results.values())
+    print(
+        f"\nThe same seed on each: after training, the engines differ by at most {curves:.1e} in the loss of an epoch"
+        f"\nand {furthest:.1e} in a predicted probability."
+    )
+    apart = 0.0
     for name in results:
         with kbridge.use_backend(name):
-            moved.append(model.predict(x_test, verbose=0))
-    if len(moved) > 1:
-        apart = max(np.abs(p - moved[0]).max() for p in moved)
-        print(f"The model trained on {first}, asked on each engine in turn: predictions differ by at most {apart:.1e}.")
-    return 0
+            apart = max(apart, np.abs(model.predict(x_test, verbose=0) - answers).max())
+    print(f"The one model trained on {first}, asked on each engine in turn: its answers differ by at most {apart:.1e}.")
 
 
 def build():

@@ -44,17 +44,25 @@ def run(arguments):
     found = config.explain()
     for key, (value, origin) in found.items():
         print(f"  {key:<18} {value:<14} {origin}")
-    name, where = config.backend_choice()
-    known = registry.ALIASES.get(name, name)
     print()
-    if known in registry.RETIRED:
-        print(f'Would be used: "{registry._substitute()}", since "{name}"{where} is no longer made.')
-    elif known not in registry.names():
-        print(f'Would be used: none. "{name}"{where} is not known. Known: {", ".join(registry.names())}.')
+    return _would_be_used(missing, broken)
+
+
+def _would_be_used(missing, broken):
+    """Say which engine runs where nothing else is said; returns the exit status: 1 if none can."""
+    asked, where = config.backend_choice()
+    name = registry.canonical(asked)
+    if name in registry.RETIRED:
+        print(f'Would be used: "{registry.substitute()}", since "{asked}"{where} is no longer made.')
+    elif name not in registry.names():
+        print(f'Would be used: none. "{asked}"{where} is not known. Known: {", ".join(registry.names())}.')
         return 1
-    elif known in missing or known in broken:
-        print(f'Would be used: "{known}"{where}, but it cannot be. Write: pip install "kbridge[{known}]"')
+    elif name in missing:
+        print(f'Would be used: none. "{name}"{where} is not installed. Write: pip install "kbridge[{name}]"')
+        return 1
+    elif name in broken:
+        print(f'Would be used: none. "{name}"{where} does not load: see above.')
         return 1
     else:
-        print(f'Would be used: "{known}"{where or " (the default)"}.')
+        print(f'Would be used: "{name}"{where or " (the default)"}.')
     return 0

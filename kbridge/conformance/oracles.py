@@ -27,6 +27,10 @@ def logsumexp(x, axis=None, keepdims=False):
     return np.log(np.sum(np.exp(x), axis, keepdims=keepdims))
 
 
+def logaddexps(x, axis=None):
+    return np.logaddexp.reduce(x, axis)
+
+
 def one_hot(x, num_classes, axis=-1):
     return np.moveaxis((np.asarray(x)[..., None] == np.arange(num_classes)).astype(float), -1, axis)
 
@@ -175,6 +179,7 @@ adaptive_average_pool = _adaptive(np.mean)
 adaptive_max_pool = _adaptive(np.max)
 
 
+@_last
 def extract_patches(x, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
     space = x.ndim - 2
     window, dilation = _tuple(size, space), _tuple(dilation_rate, space)

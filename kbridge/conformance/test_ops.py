@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from kbridge.backend.op import OPS
-from kbridge.conformance import checker
+from kbridge.conformance import checker, samples
 from kbridge.conformance.draws import SAMPLES
 
 
@@ -22,6 +22,17 @@ def test_every_op_has_samples(op_name):
     if checker.is_required(op_name):
         without = [s for s in SAMPLES[op_name] if s.ref is None and not s.random]
         assert not without, f"A required op has no body, so its samples need an oracle (ref=...): {without}"
+
+
+def test_every_parameter_is_tried(op_name):
+    """Some sample gives each parameter of the op, by position or by name."""
+    parameters = inspect.signature(checker.FUNCTIONS[op_name])
+    known = SAMPLES.get(op_name, ())
+    if any(sample.using for sample in known):
+        return  # these call the op in their own way
+    given = {name for s in known for name in parameters.bind(*s.call.args, **s.call.kwargs).arguments}
+    missing = set(parameters.parameters) - given - set(samples.UNTRIED)
+    assert not missing, f"No sample of {op_name} gives {sorted(missing)}: add one to kbridge/conformance/samples.py."
 
 
 def test_no_sample_is_stale():

@@ -120,9 +120,9 @@ class PiecewiseConstantDecay(_Named):
 
     def __call__(self, step):
         step = _number(step)
-        rate = self.values[-1]
+        rate = float(self.values[-1])
         for boundary, value in zip(reversed(self.boundaries), reversed(self.values[:-1])):
-            rate = _Math.where(step <= float(boundary), value, rate)
+            rate = _Math.where(step <= float(boundary), float(value), rate)
         return rate
 
 
@@ -235,5 +235,13 @@ _family = objects.Family(
         PolynomialDecay,
     ],
 )
-serialize = _family.serialize
-deserialize = _family.deserialize
+
+
+def serialize(learning_rate_schedule):
+    """The schedule as data from which ``deserialize`` makes its equal."""
+    return _family.serialize(learning_rate_schedule)
+
+
+def deserialize(config, custom_objects=None):
+    """The schedule for a config, or a name, with ``custom_objects`` for names of your own."""
+    return _family.deserialize(config, custom_objects)

@@ -1,7 +1,6 @@
 """``PyDataset``: batches by index, made by several workers at a time if asked."""
 
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 
 class PyDataset:
@@ -48,6 +47,8 @@ class PyDataset:
         if workers <= 1 and not getattr(self, "use_multiprocessing", False):
             yield from (self[i] for i in indices)
             return
+        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
         pool = ProcessPoolExecutor if getattr(self, "use_multiprocessing", False) else ThreadPoolExecutor
         with pool(max_workers=max(1, workers)) as executor:
             ready = deque()

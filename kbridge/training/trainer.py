@@ -1,6 +1,7 @@
 """``Trainer``: compile, fit, evaluate, predict, and the steps they consist of."""
 
 import contextlib
+from functools import cached_property
 
 import numpy as np
 
@@ -172,8 +173,11 @@ class Trainer:
     @property
     def metrics(self):
         """The loss, the metrics given to compile, and those that layers hold."""
-        if self._known is not None and self._known.metrics is not None:
+        if self._known is not None and not self._has_own_train_step():  # which may make metrics as it goes
             return self._known.metrics
+        return self._all_metrics()
+
+    def _all_metrics(self):
         found = []
         if self.compiled:
             found.append(self._loss_tracker)
@@ -250,9 +254,7 @@ class Trainer:
     def _steady(self):
         """While steps run, layers and trainable variables stay the same, so they are looked for once."""
         before = self._known
-        self._known = _Known(self)
-        if not self._has_own_train_step():  # a step of one's own may make metrics as it goes
-            self._known.metrics = self.metrics
+        self._known = before or _Known(self)
         try:
             yield
         finally:
@@ -275,7 +277,7 @@ class Trainer:
             return Backend.compile_loop(engine, self._function("train"), self._function("finish"))
         state = self._state(training=kind in ("train", "loop"))
         if kind == "loop":
-            return engine.compile_loop(self._train_on, self._finish_epoch, state)
+            return engine.compile_loop(self._train_on, self._finish_epoch, state, self._jit())
         function = {
             "train": self.train_step if self._has_own_train_step() else self._train_on,
             "test": self._test_on if type(self).test_step is Trainer.test_step else self.test_step,
@@ -283,7 +285,12 @@ class Trainer:
             "logs": self.get_metrics_result,
             "finish": self._finish_epoch,
         }[kind]
-        return function if getattr(self, "run_eagerly", False) else engine.compile(function, state)
+        return function if getattr(self, "run_eagerly", False) else engine.compile(function, state, self._jit())
+
+    def _jit(self):
+        """What ``jit_compile`` was set to; None where that is left to the engine."""
+        asked = getattr(self, "jit_compile", "auto")
+        return None if asked == "auto" else bool(asked)
 
     def _has_own_train_step(self):
         return type(self).train_step is not Trainer.train_step
@@ -474,13 +481,26 @@ class Trainer:
 
 
 class _Known:
-    """What a model consists of, found once for many steps."""
+    """What a model consists of, each part found once for many steps."""
 
     def __init__(self, model):
-        self.variables = model.trainable_variables
-        self.layers = model._flatten_layers()
-        self.regularized = [v for v in self.variables if v.regularizer is not None]
-        self.metrics = None
+        self._model = model
+
+    @cached_property
+    def variables(self):
+        return super(Trainer, self._model).trainable_variables
+
+    @cached_property
+    def layers(self):
+        return self._model._flatten_layers()
+
+    @cached_property
+    def regularized(self):
+        return [v for v in self.variables if v.regularizer is not None]
+
+    @cached_property
+    def metrics(self):
+        return self._model._all_metrics()
 
 
 def _weights_by_name(sample_weight, names):
