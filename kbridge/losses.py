@@ -55,6 +55,8 @@ class Loss:
         own_mask = self.valid(y_true, y_pred, values)
         if own_mask is not None:
             mask = own_mask if mask is None else ops.logical_and(mask, own_mask)
+        elif sample_weight is None and mask is None and self.reduction in _MEANS and 0 not in tuple(values.shape):
+            return ops.mean(values) if len(values.shape) else values
         return reduce_weighted_values(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true, y_pred):

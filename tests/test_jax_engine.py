@@ -1,5 +1,7 @@
 """What only the JAX engine does: donation, discovery of variables, loops compiled as one, 64 bits in scope."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -395,3 +397,27 @@ def test_devices(bridge):
 def test_values_of_tracers_are_refused(bridge):
     with pytest.raises(TypeError, match="not known yet"):
         bridge.compile(lambda x: bridge.to_numpy(x))(bridge.convert(1.0))
+
+
+def test_an_interrupt_loses_nothing(bridge):
+    """Ctrl-C may come at any time: the variables then hold what they held before the step, or after it."""
+    v = Variable(np.zeros((64, 64), "float32"))
+    step = bridge.compile(lambda: (v.assign(OPS["tanh"](v @ v) + 1.0), None)[1], [v])
+    step()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for i in range(200):
+            signal.setitimer(signal.ITIMER_REAL, 1e-4 + i * 3e-6)
+            try:
+                while True:
+                    step()
+            except KeyboardInterrupt:
+                pass
+            assert np.isfinite(v.numpy()).all()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -4,6 +4,8 @@ A function that reads and assigns variables is run in a frame where tracers stan
 assigned is then one more of its results, and is put into the variables outside.
 """
 
+from itertools import starmap
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -302,8 +304,6 @@ class _Program:
             return new, more, result
 
         self.jitted = jitted = jax.jit(pure, donate_argnums=0)
-        if self.is_wide:
-            jitted = wide.inside(jitted)
 
         def run(args):
             storages = []
@@ -320,7 +320,18 @@ class _Program:
                 if held_by is not engine:
                     storage = variable._move(engine)[1]
                 constants.append(storage.array)
-            new, more, result = jitted(values, constants, args)
+            found = []
+            try:
+                # One call for Python, so that Ctrl-C cannot come between the donation and having the results.
+                found.extend(starmap(jitted, ((values, constants, args),)))
+                take_over(storages, *found[0])
+            except BaseException:
+                if found:
+                    take_over(storages, *found[0])
+                raise
+            return found[0][2]
+
+        def take_over(storages, new, more, _):
             for storage, array in zip(storages, new):
                 storage.array = array
                 storage.shared = False
@@ -328,14 +339,13 @@ class _Program:
                 storage = constant[i]._cell[1]
                 storage.array = array
                 storage.shared = False
-            return result
 
-        self.run = run
-        return run
+        self.run = wide.inside(run) if self.is_wide else run
+        return self.run
 
 
 def _copy(array):
-    return jnp.copy(array)
+    return jax.device_put(array, may_alias=False)
 
 
 class Compiled:

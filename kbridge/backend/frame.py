@@ -35,9 +35,16 @@ class Frame:
 
     def child(self, **changes):
         """A frame like this one but for ``changes``; it shares the record of variables."""
-        frame = Frame.__new__(Frame)
-        for name in Frame.__slots__:
-            setattr(frame, name, changes[name] if name in changes else getattr(self, name))
+        frame = Frame.__new__(Frame)  # written out: every train step makes some
+        frame.engine = self.engine
+        frame.device = self.device
+        frame.autocast = self.autocast
+        frame.bindings = self.bindings
+        frame.captures = self.captures
+        frame.touched = self.touched
+        frame.written = self.written
+        for name, value in changes.items():
+            setattr(frame, name, value)
         return frame
 
 

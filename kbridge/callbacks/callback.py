@@ -41,11 +41,11 @@ class Callback:
 
     def on_train_batch_begin(self, batch, logs=None):
         """Before a training batch."""
-        self.on_batch_begin(batch, logs=logs)
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch, logs=None):
         """After a training batch."""
-        self.on_batch_end(batch, logs=logs)
+        self.on_batch_end(batch, logs)
 
     def on_test_batch_begin(self, batch, logs=None):
         """Before a batch of evaluation."""
@@ -149,8 +149,10 @@ class CallbackList(Callback):
         return iter(self.callbacks)
 
     def for_evaluation(self):
-        """The same callbacks, for the evaluation inside ``fit``."""
-        return [c for c in self.callbacks if c.defines(*hooks.TEST)]
+        """Those that have their say in the evaluation inside ``fit``; their model and params stay those of ``fit``."""
+        part = CallbackList()
+        part.callbacks = [c for c in self.callbacks if not c.watches_only and c.defines(*hooks.TEST)]
+        return part
 
 
 def _told(name):
@@ -160,13 +162,13 @@ def _told(name):
         def tell(self, index, logs=None):
             logs = {} if logs is None else logs
             for callback in self.callbacks:
-                getattr(callback, name)(index, logs=logs)
+                getattr(callback, name)(index, logs)
     else:
 
         def tell(self, logs=None):
             logs = {} if logs is None else logs
             for callback in self.callbacks:
-                getattr(callback, name)(logs=logs)
+                getattr(callback, name)(logs)
 
     tell.__name__ = name
     return tell

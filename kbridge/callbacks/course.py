@@ -4,14 +4,18 @@ import inspect
 import math
 import warnings
 
-import numpy as np
-
 from kbridge.callbacks.callback import Callback
+from kbridge.training.logs import to_floats
 
-
-# Words in the names of values that say which of two is better, where the metric itself does not
-_MORE_IS_BETTER = ("acc", "auc", "precision", "recall", "score", "iou", "similarity")
-_LESS_IS_BETTER = ("loss", "error", "entropy", "divergence", "mse", "mae", "mape", "msle", "rmse")
+# Words in the name of a value, or in that of its metric's class, that say which of two is better
+_LESS_IS_BETTER = (
+    *("loss", "error", "entropy", "divergence", "hinge", "poisson", "huber", "logcosh", "false"),
+    *("mse", "mae", "mape", "msle"),
+)
+_MORE_IS_BETTER = (
+    *("acc", "auc", "precision", "recall", "sensitivity", "specificity", "score", "iou", "similarity", "correlation"),
+    *("true",),
+)
 
 
 class _Monitor(Callback):
@@ -44,24 +48,21 @@ class _Monitor(Callback):
         return value - self.min_delta > best if self._up else value + self.min_delta < best
 
     def _upwards(self):
-        """Whether more is better: what the metric itself says, or its name."""
+        """Whether more is better, by the name of the value, then by that of its metric."""
         if self.mode != "auto":
             return self.mode == "max"
         name = self.monitor.removeprefix("val_")
-        if name == "loss" or name.endswith("_loss"):
-            return False
-        for metric in getattr(self.model, "metrics", ()):
-            direction = getattr(metric, "_direction", None)
-            if metric.name == name and direction is not None:
-                return direction == "up"
-        if any(word in name.lower() for word in _MORE_IS_BETTER):
-            return True
-        if not any(word in name.lower() for word in _LESS_IS_BETTER):
-            warnings.warn(
-                f"{type(self).__name__} cannot tell whether more or less of {self.monitor!r} is better, and takes less "
-                f"for better. Write mode='min' or mode='max'.",
-                stacklevel=4,
-            )
+        texts = [name] + [type(m).__name__ for m in getattr(self.model, "metrics", ()) if m.name == name]
+        for text in map(str.lower, texts):
+            if any(word in text for word in _LESS_IS_BETTER):
+                return False
+            if any(word in text for word in _MORE_IS_BETTER):
+                return True
+        warnings.warn(
+            f"{type(self).__name__} cannot tell whether more or less of {self.monitor!r} is better, and takes less "
+            f"for better. Write mode='min' or mode='max'.",
+            stacklevel=4,
+        )
         return False
 
 
@@ -145,7 +146,7 @@ class LearningRateScheduler(Callback):
         optimizer = self.model.optimizer
         rate = self.schedule(epoch, _rate(optimizer)) if self._takes_rate() else self.schedule(epoch)
         try:
-            rate = float(np.asarray(rate))
+            rate = _number(rate)
         except (TypeError, ValueError):
             raise ValueError(
                 f"LearningRateScheduler: schedule must return a number. It returned {rate!r} for epoch {epoch}."
@@ -169,8 +170,12 @@ class LearningRateScheduler(Callback):
             logs["learning_rate"] = _rate(self.model.optimizer)
 
 
+def _number(value):
+    return float(to_floats({"value": value})["value"])
+
+
 def _rate(optimizer):
-    return float(np.asarray(optimizer.learning_rate))
+    return _number(optimizer.learning_rate)
 
 
 class ReduceLROnPlateau(_Monitor):

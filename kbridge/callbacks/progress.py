@@ -36,7 +36,7 @@ class Progbar:
     ):
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ValueError(
-                "Progbar takes stateful_metrics (the names that are not averaged) or stateless_metrics (those that are), "
+                "Progbar takes stateful_metrics (names that are not averaged) or stateless_metrics (names that are), "
                 "not both."
             )
         self.target = target

@@ -1,5 +1,7 @@
 """Every test of the suite that asks for an engine or an op runs for each one chosen."""
 
+from pathlib import Path
+
 import pytest
 
 from kbridge.backend import registry
@@ -31,6 +33,15 @@ def pytest_generate_tests(metafunc):
         if marker:
             names = [name for name in names if marker.args[0](name)]
         metafunc.parametrize("op_name", names)
+
+
+def pytest_collection_modifyitems(config, items):
+    """With --op, only the tests of those ops."""
+    if config.getoption("--op"):
+        mine = [item for item in items if Path(__file__).parent in item.path.parents]
+        other = [item for item in mine if "op_name" not in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in other]
+        config.hook.pytest_deselected(items=other)
 
 
 def pytest_configure(config):

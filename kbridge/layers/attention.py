@@ -17,7 +17,7 @@ class MultiHeadAttention(Layer):
         use_bias: whether projections add a bias.
         output_shape: the size of the output's last axis (or axes); the query's unless told.
         attention_axes: the axes attended over; all but batch and features unless told.
-        sliding_window: how far back each step may look; it implies a causal mask.
+        sliding_window: each step sees those less than so many steps away, before and (if not causal) behind it.
         flash_attention: whether a fused kernel must (True) or must not (False) be used; None leaves it to the engine.
         use_gate: whether the result is multiplied by a sigmoid of the projected query.
         seed: of the dropout.
@@ -87,9 +87,9 @@ class MultiHeadAttention(Layer):
         self._attention_axes = tuple(self._attention_axes or range(1, rank - 1))
         self.query_dense = self._projection("query", query_shape[-1], (self.num_heads, self.key_dim))
         self.key_dense = self._projection("key", key_shape[-1], (self.num_heads, self.key_dim))
-        self.value_dense = self._projection("value", value_shape[-1], (self.num_heads, self.value_dim))
         if self.use_gate:
             self.gate_dense = self._projection("gate", query_shape[-1], (self.num_heads, self.value_dim))
+        self.value_dense = self._projection("value", value_shape[-1], (self.num_heads, self.value_dim))
         self.output_dense = self._projection(
             "attention_output", (self.num_heads, self.value_dim), self._output_dims or (query_shape[-1],)
         )
@@ -165,12 +165,11 @@ class MultiHeadAttention(Layer):
                 found.append(ops.expand_dims(ops.cast(mask, "bool"), -2))
         if causal or self.sliding_window is not None:
             length, width = ops.shape(query)[1], ops.shape(value)[1]
-            i = ops.expand_dims(ops.arange(length), -1)
-            j = ops.expand_dims(ops.arange(width), 0)
-            seen = i >= j
+            back = ops.expand_dims(ops.arange(length), -1) - ops.expand_dims(ops.arange(width), 0)
+            if causal:
+                found.append(ops.expand_dims(back >= 0, 0))
             if self.sliding_window is not None:
-                seen = ops.logical_and(seen, i - j < self.sliding_window)
-            found.append(ops.expand_dims(seen, 0))
+                found.append(ops.expand_dims(ops.abs(back) < self.sliding_window, 0))
         if not found:
             return None
         joined = found[0]

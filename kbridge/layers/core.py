@@ -3,6 +3,7 @@
 import inspect
 
 from kbridge import constraints, initializers, objects, ops, random, regularizers
+from kbridge.layers.dense import refuse_variants
 from kbridge.layers.layer import Layer
 
 
@@ -15,6 +16,7 @@ class Embedding(Layer):
         mask_zero: whether 0 marks a place that is empty.
         embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
         weights: a list with the table to begin with.
+        lora_rank, lora_alpha, quantization_config: None; see Dense.
     """
 
     default_input_dtype = "int32"
@@ -28,12 +30,19 @@ class Embedding(Layer):
         embeddings_constraint=None,
         mask_zero=False,
         weights=None,
+        lora_rank=None,
+        lora_alpha=None,
+        quantization_config=None,
         **kwargs,
     ):
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = (length,) if isinstance(length, int) else tuple(length)
         super().__init__(weights=weights if weights is None or isinstance(weights, (list, tuple)) else [weights], **kwargs)
+        refuse_variants(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
+            if not hasattr(value, "__index__") or value < 1:
+                raise ValueError(f"Embedding: {name} must be a positive integer. Received: {name}={value!r}.")
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)

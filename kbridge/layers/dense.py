@@ -4,6 +4,16 @@ from kbridge.layers.layer import Layer
 from kbridge.ops import fused
 
 
+def refuse_variants(layer, **given):
+    """Arguments that Keras's configs mention and that make another kind of layer: they must be None."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{type(layer).__name__}: {name}={value!r} is not supported: quantized and low-rank variants are no part "
+                f"of this layer. Leave {name} out."
+            )
+
+
 class Dense(Layer):
     """``activation(inputs @ kernel + bias)``.
 
@@ -14,6 +24,7 @@ class Dense(Layer):
         kernel_initializer, bias_initializer: how the variables begin.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: what they are held to.
+        lora_rank, lora_alpha, quantization_config: None; a layer is not its own low-rank or quantized variant.
     """
 
     supports_masking = True
@@ -30,9 +41,13 @@ class Dense(Layer):
         activity_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
+        quantization_config=None,
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        refuse_variants(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
         if not hasattr(units, "__index__") or units < 1:
             raise ValueError(f"Dense: units must be a positive integer. Received: units={units!r}.")
         self.units = int(units)

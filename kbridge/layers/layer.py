@@ -321,7 +321,7 @@ class Layer:
             if self.activity_regularizer is not None:
                 self._add_activity_penalty(outputs)
         if self.supports_masking or info.computes_mask:
-            self._carry_mask(args, outputs)
+            self._carry_mask(args, kwargs, outputs)
         return outputs
 
     def _scope(self, outer, training):
@@ -450,10 +450,12 @@ class Layer:
         """The mask of the output. The default hands on the input's mask."""
         return previous_mask
 
-    def _carry_mask(self, args, outputs):
+    def _carry_mask(self, args, kwargs, outputs):
         if not args:
             return
-        previous = map_structure(mask_of, args[0])
+        previous = kwargs.get("mask")
+        if previous is None:
+            previous = map_structure(mask_of, args[0])
         computes = self._info().computes_mask
         if not computes and all(m is None for m in flatten(previous)):
             return

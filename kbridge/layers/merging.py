@@ -36,9 +36,9 @@ class Merge(Layer):
         return _merged_shape(input_shape, self.name)
 
     def compute_mask(self, inputs, mask=None):
-        """A place counts where it counts in every input that has a mask."""
-        masks = [m for m in flatten([mask]) if m is not None]
-        return reduce(ops.logical_and, masks) if masks else None
+        """A place counts where it counts in any input; everywhere, if an input has no mask."""
+        masks = flatten([mask])
+        return None if any(m is None for m in masks) else reduce(ops.logical_or, masks)
 
 
 def _with_rank(x, rank):

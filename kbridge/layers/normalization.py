@@ -1,5 +1,7 @@
 """Layers that give their inputs mean 0 and variance 1."""
 
+import numpy as np
+
 from kbridge import constraints, initializers, ops, regularizers
 from kbridge.backend import dtypes
 from kbridge.layers.input_spec import InputSpec
@@ -21,6 +23,9 @@ class BatchNormalization(Layer):
         momentum: how slowly the averages move.
         epsilon: added to the variance.
         center, scale: whether a learned offset and factor are applied.
+        renorm: whether training normalizes by slowly moving statistics too (batch renormalization, Ioffe 2017).
+        renorm_clipping: a dict of bounds "rmin", "rmax", "dmax" of the correction that makes.
+        renorm_momentum: how slowly those statistics move.
         synchronized: whether replicas share their statistics; needs a distributed run.
     """
 
@@ -41,6 +46,9 @@ class BatchNormalization(Layer):
         gamma_regularizer=None,
         beta_constraint=None,
         gamma_constraint=None,
+        renorm=False,
+        renorm_clipping=None,
+        renorm_momentum=0.99,
         synchronized=False,
         **kwargs,
     ):
@@ -49,6 +57,12 @@ class BatchNormalization(Layer):
             raise ValueError("BatchNormalization: synchronized=True needs a distributed run, which there is none of yet.")
         if not isinstance(axis, int):
             raise ValueError(f"BatchNormalization: axis must be an integer. Received: axis={axis!r}.")
+        unknown = set(renorm_clipping or ()) - {"rmin", "rmax", "dmax"}
+        if unknown:
+            raise ValueError(
+                f"BatchNormalization: renorm_clipping may hold 'rmin', 'rmax' and 'dmax'. Received: {renorm_clipping}."
+            )
+        self.renorm, self.renorm_clipping, self.renorm_momentum = renorm, renorm_clipping, renorm_momentum
         self.axis = axis
         self.momentum, self.epsilon = float(momentum), float(epsilon)
         self.center, self.scale = center, scale
@@ -94,18 +108,50 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_weight(
             (size,), self.moving_variance_initializer, trainable=False, autocast=False, name="moving_variance"
         )
+        if self.renorm:
+            deviation = _RootOf(self.moving_variance_initializer)
+            for name, initializer in (
+                ("moving_stddev", deviation),
+                ("renorm_mean", self.moving_mean_initializer),
+                ("renorm_stddev", deviation),
+            ):
+                setattr(self, name, self.add_weight((size,), initializer, trainable=False, autocast=False, name=name))
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
 
     def call(self, inputs, training=None, mask=None):
         x = ops.cast(inputs, statistics_dtype(self))
+        gamma, beta = self.gamma, self.beta
         if training and self.trainable:
             mean, variance = self._moments(x, mask)
-            self._follow(self.moving_mean, mean)
-            self._follow(self.moving_variance, variance)
+            if self.renorm:
+                gamma, beta = self._renormalized(mean, variance)
+            else:
+                self._follow(self.moving_variance, variance, self.momentum)
+            self._follow(self.moving_mean, mean, self.momentum)
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        outputs = ops.batch_normalization(x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
+        outputs = ops.batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
         return ops.cast(outputs, self.compute_dtype)
+
+    def _renormalized(self, mean, variance):
+        """Factor and offset that take the batch's statistics to the slow ones; the latter follow."""
+        bounds = self.renorm_clipping or {}
+        deviation = ops.sqrt(variance + self.epsilon)
+        slow = ops.maximum(self.renorm_stddev, self.epsilon**0.5)
+        r, d = deviation / slow, (mean - self.renorm_mean) / slow
+        if bounds.get("rmin") is not None:
+            r = ops.maximum(r, bounds["rmin"])
+        if bounds.get("rmax") is not None:
+            r = ops.minimum(r, bounds["rmax"])
+        if bounds.get("dmax") is not None:
+            d = ops.clip(d, -bounds["dmax"], bounds["dmax"])
+        r, d = ops.stop_gradient(r), ops.stop_gradient(d)
+        gamma, beta = (r, d) if self.gamma is None else (r * self.gamma, d * self.gamma)
+        self._follow(self.renorm_mean, mean, self.renorm_momentum)
+        self._follow(self.renorm_stddev, deviation, self.renorm_momentum)
+        self._follow(self.moving_stddev, deviation, self.momentum)
+        self.moving_variance.assign(ops.relu(ops.square(self.moving_stddev.value) - self.epsilon))
+        return gamma, beta if self.beta is None else beta + self.beta
 
     def _moments(self, x, mask):
         axes = tuple(i for i in range(len(x.shape)) if i != self.axis % len(x.shape))
@@ -120,8 +166,9 @@ class BatchNormalization(Layer):
         variance = ops.sum(ops.square(x - mean) * counts, axis=axes, keepdims=True) / total
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
-    def _follow(self, average, value):
-        average.assign(average.value * self.momentum + ops.stop_gradient(value) * (1.0 - self.momentum))
+    @staticmethod
+    def _follow(average, value, momentum):
+        average.assign(average.value * momentum + ops.stop_gradient(value) * (1.0 - momentum))
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -142,8 +189,21 @@ class BatchNormalization(Layer):
             "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
             "beta_constraint": constraints.serialize(self.beta_constraint),
             "gamma_constraint": constraints.serialize(self.gamma_constraint),
+            "renorm": self.renorm,
+            "renorm_clipping": self.renorm_clipping,
+            "renorm_momentum": self.renorm_momentum,
             "synchronized": self.synchronized,
         }
+
+
+class _RootOf(initializers.Initializer):
+    """The root of what another initializer draws: deviations that go with variances."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def draw(self, shape, dtype=None):
+        return np.sqrt(np.asarray(getattr(self.inner, "draw", self.inner)(shape, dtype=dtype)))
 
 
 class LayerNormalization(Layer):
@@ -171,6 +231,11 @@ class LayerNormalization(Layer):
         gamma_constraint=None,
         **kwargs,
     ):
+        if kwargs.pop("rms_scaling", False):
+            raise ValueError(
+                "LayerNormalization: rms_scaling=True is not supported: it scaled by the variance instead of its root. "
+                "Write: RMSNormalization()."
+            )
         super().__init__(**kwargs)
         if not isinstance(axis, int) and not (isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis)):
             raise ValueError(f"LayerNormalization: axis must be an integer or several. Received: axis={axis!r}.")

@@ -272,7 +272,7 @@ class _OfOneCell(RNN):
 
     def get_config(self):
         found = super().get_config()
-        del found["cell"], found["zero_output_for_mask"]
+        del found["cell"]
         return {**found, **self.cell.shared_config()}
 
     from_config = Layer.__dict__["from_config"]

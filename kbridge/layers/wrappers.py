@@ -92,6 +92,10 @@ class Bidirectional(Wrapper):
             if getattr(backward_layer, name) != getattr(layer, name):
                 raise ValueError(f"Bidirectional: layer and backward_layer must have the same {name}.")
         self.backward_layer = backward_layer
+        for direction in self._sublayers():
+            # Where a mask hides a step its output is 0, in both directions: what was kept would come from afar.
+            if hasattr(direction, "zero_output_for_mask"):
+                direction.zero_output_for_mask = layer.return_sequences
         self.merge_mode = merge_mode
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.stateful = layer.stateful

@@ -31,6 +31,8 @@ def flat_by_name(values, names, what):
     """Targets or weights as a flat list, one for each output name; None stands for all being absent."""
     if values is None:
         return [None] * len(names)
+    if len(names) == 1 and not isinstance(values, (dict, list, tuple)):
+        return [values]
     if isinstance(values, dict):
         if set(values) <= set(names):
             return [values.get(name) for name in names]
