@@ -128,7 +128,7 @@ def _mapped(func, shape, structures, none_is_leaf):
 
 
 def assert_same_structure(a, b, check_types=None):
-    """Raise ValueError unless ``a`` and ``b`` are nested in the same way, by the same types (dicts of any kind are one).
+    """Raise ValueError unless ``a`` and ``b`` are nested in the same way, by the same types (all dicts are one type).
 
     ``check_types`` has no effect; to compare places only, use ``assert_same_paths``.
     """

@@ -1,9 +1,21 @@
 """Fixtures for every test: a fixed seed, default settings, and ``engine``."""
 
+import os
+import tempfile
+
 import pytest
 
 from kbridge import config
 from kbridge.backend import registry, seeds
+
+
+def pytest_configure(config):
+    """The user's keras.json and variables have no say in the tests, nor in the processes they start."""
+    home = tempfile.TemporaryDirectory(prefix="kbridge-tests-")
+    config.add_cleanup(home.cleanup)
+    os.environ["KERAS_HOME"] = home.name
+    for name in ("KBRIDGE_BACKEND", "KERAS_BACKEND"):
+        os.environ.pop(name, None)
 
 
 def pytest_generate_tests(metafunc):

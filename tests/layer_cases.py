@@ -111,6 +111,8 @@ FULL = np.array([[True, True, False, True], [True, False, False, False], [False,
 SEEN = np.random.default_rng(3).random((3, 4, 5)) > 0.4
 SEEN[:, :, 0] = True
 
+ROWS = np.tril(np.ones((2, 3, 4, 4), bool))
+
 CASES = []
 
 
@@ -138,6 +140,8 @@ case("Softmax()", (2, 4))
 case("Softmax(axis=1)", (2, 4, 3))
 case("Softmax(axis=(1, 2))", (2, 4, 3))
 case("Softmax()", (3, 4), mask=FULL)
+case("Softmax()", (3, 4), mask=PADDED)
+case("Softmax(axis=(0, 1))", (3, 4), mask=FULL.astype("float32") * 0.8)
 
 case("Dropout(0.5)", (2, 4))
 case("Dropout(0.0)", (2, 4), training=True)
@@ -295,6 +299,7 @@ case(
 )
 case("MultiHeadAttention(2, 3, attention_axes=2)", (2, 3, 4, 5), (2, 3, 4, 5), tolerance=3e-5)
 case("MultiHeadAttention(2, 3, attention_axes=(1, 2))", (2, 3, 4, 5), (2, 2, 3, 5), tolerance=3e-5)
+case("MultiHeadAttention(2, 3, attention_axes=2)", (2, 3, 4, 5), (2, 3, 4, 5), attention_mask=ROWS, tolerance=3e-5)
 case("MultiHeadAttention(2, 3, value_dim=4, use_gate=True)", (3, 4, 6), (3, 5, 6), tolerance=3e-5)
 case("MultiHeadAttention(2, 3, sliding_window=2)", (3, 5, 6), (3, 5, 6), tolerance=3e-5)
 case("MultiHeadAttention(2, 3, sliding_window=2)", (3, 5, 6), (3, 5, 6), use_causal_mask=True, tolerance=3e-5)

@@ -90,13 +90,13 @@ def test_computes_what_keras_does(case, engine, reference):
         def objective(*watched):
             values = list(tensors)
             for i, x in zip(floats, watched):
-                values[i] = x * 1.0
+                values[i] = ops.multiply(x, 1.0)
             for place, mask in fixed.items():
                 remember_mask(values[place], mask)
             values = iter(values)
             found["outputs"] = leaves([layer(*refill(args, values), **refill(kwargs, values))])
             found["masks"] = {i: m for i, y in enumerate(found["outputs"]) if (m := mask_of(y)) is not None}
-            total = sum(ops.sum(y * coefficients(tuple(y.shape))) for y in found["outputs"])
+            total = sum(ops.sum(ops.multiply(y, coefficients(tuple(y.shape)))) for y in found["outputs"])
             return total, (found["outputs"], found["masks"])
 
         watched = [tensors[i] for i in floats] + layer.trainable_variables

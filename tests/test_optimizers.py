@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from kbridge import constraints, ops, optimizers
+from kbridge import Sequential, constraints, dtype_policies, layers, ops, optimizers
 from kbridge.backend import registry
 from kbridge.backend.variable import Variable
 from kbridge.optimizers import schedules
@@ -703,6 +703,24 @@ def test_a_loss_in_float16_is_scaled_in_float32(engine):
     optimizer = optimizers.LossScaleOptimizer(optimizers.SGD())
     loss = optimizer.scale_loss(ops.cast(engine.convert(4.0), "float16"))
     assert float(engine.to_numpy(loss)) == 4 * 2**15
+
+
+def test_models_in_mixed_float16_are_trained_with_loss_scaling(engine):
+    dtype_policies.set_dtype_policy("mixed_float16")
+    try:
+        model = Sequential([layers.Dense(1)])
+    finally:
+        dtype_policies.set_dtype_policy("float32")
+    model.compile(optimizers.SGD(0.125), loss="mse")
+    assert isinstance(model.optimizer, optimizers.LossScaleOptimizer)
+    x = np.linspace(-1, 1, 8, dtype="float32")[:, None]
+    history = model.fit(x, x, batch_size=8, epochs=3, verbose=0).history["loss"]
+    assert history[2] < history[0] and int(model.optimizer.iterations) == 3
+    before = model.get_weights()
+    model.fit(x * 1e30, x, batch_size=8, verbose=0)
+    assert float(model.optimizer.dynamic_scale) == 2.0**14 and int(model.optimizer.iterations) == 3
+    for a, b in zip(model.get_weights(), before):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_loss_scaling_leaves_a_good_optimizer_as_it_is(engine):

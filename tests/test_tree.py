@@ -136,6 +136,12 @@ def _drawn(draw, depth=0):
     return items if kind == 3 else tuple(items)
 
 
+def _visits(found, structure, top_down):
+    seen = []
+    found.traverse(lambda part: seen.append(repr(part)), structure, top_down)
+    return seen
+
+
 def test_the_same_as_keras():
     theirs = pytest.importorskip("oracle").keras.tree
     draw = random.Random(0)
@@ -154,10 +160,7 @@ def test_the_same_as_keras():
         assert same(tree.pack_sequence_as(structure, numbers), theirs.pack_sequence_as(structure, numbers))
         assert same(tree.lists_to_tuples(structure), theirs.lists_to_tuples(structure))
         for top_down in (True, False):
-            seen, reference = [], []
-            tree.traverse(lambda part: seen.append(repr(part)), structure, top_down)
-            theirs.traverse(lambda part: reference.append(repr(part)), structure, top_down)
-            assert seen == reference
+            assert _visits(tree, structure, top_down) == _visits(theirs, structure, top_down)
         other = _drawn(draw)
         for name in ("assert_same_structure", "assert_same_paths"):
             raised = []

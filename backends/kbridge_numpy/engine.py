@@ -158,6 +158,8 @@ class NumPyBackend(Backend):
         if joined is None or not joined.holds(rows):
             if any(slot.shape != row[0].shape for row in rows for slot in row):
                 return super().update(rule, gradients, values, slots, scalars)
+            for other in [other for other in self._joined if not set(key).isdisjoint(other)]:
+                del self._joined[other]  # its variables are taken over
             joined = self._joined[key] = _Joined(self, rows)
             joined.owner = weakref.ref(values[0], lambda _: self._joined.pop(key, None))
         if getattr(_running, "journal", None):

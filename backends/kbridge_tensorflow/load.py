@@ -74,6 +74,21 @@ def _quietly():
                 os.write(2, kept)
 
 
+@contextmanager
+def _without_keras_json():
+    """TensorFlow's copy of an old Keras reads keras.json, or writes one that says "tensorflow": let it find neither."""
+    before = os.environ.get("KERAS_HOME")
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["KERAS_HOME"] = home
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["KERAS_HOME"]
+            else:
+                os.environ["KERAS_HOME"] = before
+
+
 def load():
     """The module ``tensorflow``, with its devices set up so that GPU memory is taken as it is needed."""
     if "tensorflow" in sys.modules:  # the user's own import; all of it has happened
@@ -85,7 +100,7 @@ def load():
             os.environ[_LEVEL] = "2"
         sys.meta_path.insert(0, finder)
         try:
-            with _quietly() if quiet else nullcontext():
+            with _quietly() if quiet else nullcontext(), _without_keras_json():
                 import tensorflow
 
                 tensorflow.config.list_physical_devices()

@@ -63,6 +63,18 @@ add("real conj", C(f(3)), ref=np)
 add("imag", C(f(3)), ref=np.imag)
 add("absolute", C(v([3 + 4j, 1 - 1j])), ref=np)
 add("view_as_complex", C(f(3, 2)), ref=lambda x: x[..., 0] + 1j * x[..., 1])
+_parts = {"using": lambda op, x: op(ops.view_as_complex(x))}  # differentiated by way of real numbers
+add("real", C(f(3, 2)), ref=lambda x: x[:, 0], **_parts)
+add("imag", C(f(3, 2)), ref=lambda x: x[:, 1], **_parts)
+add("conj", C(f(3, 2)), ref=lambda x: x[:, 0] - 1j * x[:, 1], **_parts)
+add("absolute", C(f(3, 2)), ref=lambda x: np.hypot(x[:, 0], x[:, 1]), **_parts)
+add("angle", C(f(3, 2)), ref=lambda x: np.arctan2(x[:, 1], x[:, 0]), **_parts)
+add("view_as_real", C(f(3, 2)), ref=lambda x: x, **_parts)
+_products = {"using": lambda op, x, y: op(ops.view_as_complex(x), ops.view_as_complex(y))}
+add("multiply", C(f(3, 2), f(3, 2)), ref=lambda x, y: (x @ [1, 1j]) * (y @ [1, 1j]), **_products)
+add("true_divide", C(f(3, 2), positive(3, 2)), ref=lambda x, y: (x @ [1, 1j]) / (y @ [1, 1j]), **_products)
+add("matmul", C(f(2, 3, 2), f(3, 2, 2)), ref=lambda x, y: (x @ [1, 1j]) @ (y @ [1, 1j]), **_products)
+add("exp", C(f(3, 2)), ref=lambda x: np.exp(x @ [1, 1j]), **_parts)
 add("view_as_real", C(v([1 + 2j, 3 - 4j])), ref=lambda x: np.stack([x.real, x.imag], -1))
 add("polar", C(positive(3), f(3)), ref=lambda r, a: r * np.exp(1j * a))
 add("stop_gradient", C(f(2, 3)), ref=lambda x: x, flat="its point is that there is no gradient")
@@ -222,6 +234,7 @@ add("full", C((2, 3), 1.5), C((2,), 3, dtype="float32"), C((2, 3), f(3)), C([2],
     dtype=None: np.full(shape, value))
 add("full_like", C(f(2, 3), 2.0), C(i(3), 4), C(f(2), 1, dtype="int32"), ref=lambda x, value,
     dtype=None: np.full(x.shape, value), flat="a constant")
+add("filled", C((2, 3), f(3), "float64"), ref=lambda shape, value, dtype: np.broadcast_to(value, shape))
 add("filled", C((2, 3), 1.5, "float32"), C((2, 3), v([1, 2, 3]), "float64"), ref=lambda shape, value,
     dtype: np.broadcast_to(value, shape))
 add("iota", C(0, 5, 1, "int32"), C(1.0, 2.0, 0.25, "float32"), ref=lambda start, stop, step,
@@ -368,7 +381,7 @@ add("unique", C(v([[3, 1], [3, 1], [2, 2]]), axis=0), C(v([3, 1, 3]), sorted=Fal
 add("unravel_index", C(v([0, 5, 3]), (2, 3)), C(v([[1, 2]]), shape=[4]), ref=np)
 add("bincount", C(v([0, 2, 2, 1])), C(v([0, 2, 2]), weights=f(3)), ref=np, dynamic="as long as the greatest value")
 add("bincount", C(v([0, 2, 2]), minlength=5), ref=np, dynamic="as long as the greatest value")
-add("histogram", C(f(9)), C(f(9), bins=4), C(f(9), 3, range=(-1.0, 1.0)), C(i(6), 3), ref=np, flat="counts")
+add("histogram", C(f(9)), C(f(9), bins=4), C(f(9), 3, range=(-1.0, 1.0)), C(v([0, 1, 2, 4, 5, 9]), 3), ref=np, flat="counts")
 add("segment_sum", C(f(4), v([0, 0, 2, 1]), 3), C(f(4, 2), v([0, 1, 1, 1]), num_segments=3, sorted=True),
     ref=oracles.segment(np.sum, 0))
 add("segment_prod", C(f(4), v([0, 0, 2, 1]), 3), C(f(4, 2), v([0, 1, 1, 1]), num_segments=2, sorted=True),

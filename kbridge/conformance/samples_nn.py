@@ -322,9 +322,10 @@ _turn = v([[0.91, 0.12, 0.33, -0.13, 1.07, 0.21, 0.0, 0.0], [1.03, 0.22, -0.71, 
 add("affine_transform", C(_img, _turn, interpolation="bilinear"),
     C(_one, v([0.91, 0.12, 0.33, -0.13, 1.07, 0.21, 0.0, 0.0])), C(_first, _turn, data_format="channels_first"),
     tolerance=10)
+add("affine_transform", C(_img, _turn, "nearest", "constant", 0.5), tolerance=10)
+for _fill in ("nearest", "wrap", "mirror", "reflect"):
+    add("affine_transform", C(_img, _turn, "bilinear", fill_mode=_fill), tolerance=10)
 for _fill in ("constant", "nearest", "wrap", "mirror", "reflect"):
-    add("affine_transform", C(_img, _turn, "bilinear", _fill, 0.5), C(_img, _turn, "nearest", fill_mode=_fill),
-        tolerance=10)
     add("map_coordinates", C(f(4, 5), f(2, 6, low=-0.4, high=3.4), 1, _fill, 0.5),
         C(f(4, 5), f(2, 6, low=0.2, high=2.8), order=0, fill_mode=_fill), tolerance=10)
 _corners = v([[[0.0, 0.0], [0.0, 3.0], [4.0, 0.0], [4.0, 3.0]], [[0.0, 0.0], [0.0, 3.0], [4.0, 0.0], [4.0, 3.0]]])

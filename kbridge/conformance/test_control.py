@@ -163,6 +163,22 @@ def test_gradient_of_one_used_often(engine):
     close(host(engine, g), 3.0 + 6.75 + 1.0)
 
 
+def test_no_gradient_flows_through_stop_gradient(engine):
+    v = Variable([1.0, 2.0])
+    _, [g] = engine.value_and_grad(lambda: total(v * OPS["stop_gradient"](v * v)), [v])
+    close(host(engine, g), [1.0, 4.0])
+
+
+@pytest.mark.parametrize("name, arguments", [("random_dropout", (0.4, None)), ("random_shuffle", (0,))])
+def test_gradients_of_random_choices(engine, name, arguments):
+    """These are linear, with the same choice for the same seed: the gradient times the input is the value."""
+    x = engine.convert(np.arange(1.0, 21.0, dtype="float32"))
+    weights = engine.convert(np.linspace(-1.0, 1.0, 20).astype("float32"))
+    value, [g] = engine.value_and_grad(lambda a: total(OPS[name](a, *arguments, _seed(engine, 3)) * weights), [x])
+    assert np.count_nonzero(host(engine, g)) > 5
+    close((host(engine, g) * host(engine, x)).sum(), host(engine, value), 1e-4)
+
+
 def test_an_error_while_differentiating_leaves_the_engine_usable(engine):
     v = Variable(1.0)
 

@@ -148,16 +148,20 @@ class Softmax(_Elementwise):
         self.axis = axis
 
     def call(self, inputs, mask=None):
-        if mask is not None:
-            inputs = ops.where(mask, inputs, _lowest(inputs))
-        if isinstance(self.axis, (list, tuple)) and len(self.axis) > 1:
-            return ops.exp(inputs - ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True))
-        return ops.softmax(inputs, self.axis[0] if isinstance(self.axis, (list, tuple)) else self.axis)
+        return masked_softmax(inputs, self.axis, mask)
 
     def get_config(self):
         return {**super().get_config(), "axis": self.axis}
 
 
-def _lowest(like):
-    """A value that softmax makes 0, within the range of the dtype."""
-    return -3e4 if ops.dtype(like) == "float16" else -1e9
+def masked_softmax(x, axis=-1, mask=None):
+    """Softmax over one axis or several; 0 where ``mask`` is False, also where that leaves nothing."""
+    if mask is not None:
+        mask = mask if ops.dtype(mask) == "bool" else mask > 0.5
+        x = ops.where(mask, x, -3e4 if ops.dtype(x) == "float16" else -1e9)
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if len(axes) == 1:
+        result = ops.softmax(x, axes[0])
+    else:
+        result = ops.exp(x - ops.logsumexp(x, axis=axes, keepdims=True))
+    return result if mask is None else ops.where(mask, result, 0.0)

@@ -3,6 +3,7 @@
 import math
 
 from kbridge import constraints, initializers, ops, random, regularizers
+from kbridge.layers.activations import masked_softmax
 from kbridge.layers.layer import Layer
 
 
@@ -141,16 +142,9 @@ class MultiHeadAttention(Layer):
         q_all, k_all = "".join(q.values()), "".join(k.values())
         query = query * (1.0 / math.sqrt(self.key_dim))
         weights = ops.einsum(f"{q_all},{k_all}->{scores}", query, key)
-        over = tuple(range(-len(axes), 0))
-        if mask is not None:
-            mask = ops.expand_dims(mask, len(batch)) if len(mask.shape) < len(weights.shape) else mask
-            weights = ops.where(mask, weights, -3e4 if ops.dtype(weights) == "float16" else -1e9)
-        weights = (
-            ops.softmax(weights, axis=-1)
-            if len(over) == 1
-            else ops.exp(weights - ops.logsumexp(weights, axis=over, keepdims=True))
-        )
-        kept = weights
+        if mask is not None and len(mask.shape) < len(weights.shape):
+            mask = ops.expand_dims(mask, len(batch))
+        kept = weights = masked_softmax(weights, tuple(range(-len(axes), 0)), mask)
         if training and self.dropout:
             kept = random.dropout(weights, self.dropout, None, self.seed_generator)
         return ops.einsum(f"{scores},{k_all}->{q_all}", kept, value), weights

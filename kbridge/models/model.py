@@ -200,10 +200,10 @@ class Model(Trainer, Layer):
         masks = self._output_masks(self._inputs_in_order(inputs))
         return masks[0] if len(masks) == 1 else None if all(m is None for m in masks) else masks
 
-    def _carry_mask(self, args, outputs):
+    def _carry_mask(self, args, kwargs, outputs):
         # A graph's call has done so already; a subclass hands on what its last layer left beside the output.
         if self._plan is None and type(self).compute_mask is not Model.compute_mask:
-            super()._carry_mask(args, outputs)
+            super()._carry_mask(args, kwargs, outputs)
 
     def _carry_symbolic_mask(self, args, outputs):
         if self._plan is None or any(s is not None for s in self._plan.masks()):
