@@ -178,9 +178,7 @@ case("MaxPooling2D(2, data_format='channels_first', padding='same')", (2, 2, 5, 
 case("AveragePooling1D(2)", (2, 6, 3))
 case("AveragePooling1D(3, strides=2, padding='same')", (2, 6, 3), like="average_where_same(1, (3,), (2,))")
 case("AveragePooling2D((2, 2))", (2, 4, 5, 2))
-case(
-    "AveragePooling2D((3, 2), strides=1, padding='same')", (2, 4, 5, 2), like="average_where_same(2, (3, 2), (1, 1))"
-)
+case("AveragePooling2D((3, 2), strides=1, padding='same')", (2, 4, 5, 2), like="average_where_same(2, (3, 2), (1, 1))")
 case("AveragePooling2D(2, data_format='channels_first', padding='same')", (2, 2, 5, 4))
 case("GlobalMaxPooling1D()", (2, 4, 3))
 case("GlobalMaxPooling1D(data_format='channels_first', keepdims=True)", (2, 4, 3))
@@ -264,9 +262,7 @@ case("GRUCell(5, reset_after=False)", (3, 2), (3, 5), tolerance=1e-4)
 case("RNN([LSTMCell(3), GRUCell(5)], return_sequences=True)", (3, 4, 2), tolerance=1e-4)
 case("RNN([LSTMCell(3), SimpleRNNCell(5)], return_state=True)", (3, 4, 2), masks={0: PADDED}, tolerance=1e-4)
 case("RNN([GRUCell(3), LSTMCell(5)], go_backwards=True, unroll=True)", (3, 4, 2), tolerance=1e-4)
-case(
-    "RNN(GRUCell(5), return_sequences=True, zero_output_for_mask=True)", (3, 4, 2), masks={0: PADDED}, tolerance=1e-4
-)
+case("RNN(GRUCell(5), return_sequences=True, zero_output_for_mask=True)", (3, 4, 2), masks={0: PADDED}, tolerance=1e-4)
 
 for mode in ("concat", "sum", "mul", "ave", None):
     case(f"Bidirectional(LSTM(3, return_sequences=True), merge_mode={mode!r})", (3, 4, 2), tolerance=1e-4)
@@ -312,7 +308,9 @@ def reference(case):
     import torch
 
     keras.utils.set_random_seed(1)
-    layers = types.SimpleNamespace(**vars(keras.layers), Sequential=keras.Sequential, average_where_same=average_where_same)
+    layers = types.SimpleNamespace(
+        **vars(keras.layers), Sequential=keras.Sequential, average_where_same=average_where_same
+    )
     layer = case.make(layers, like=True)
     args, kwargs = case.arguments()
     arrays = leaves([args, kwargs])

@@ -399,6 +399,7 @@ def test_values_of_tracers_are_refused(bridge):
         bridge.compile(lambda x: bridge.to_numpy(x))(bridge.convert(1.0))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_loses_nothing(bridge):
     """Ctrl-C may come at any time: the variables then hold what they held before the step, or after it."""
     v = Variable(np.zeros((64, 64), "float32"))
@@ -410,10 +411,10 @@ def test_an_interrupt_loses_nothing(bridge):
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        for i in range(200):
-            signal.setitimer(signal.ITIMER_REAL, 1e-4 + i * 3e-6)
+        for i in range(100):
+            signal.setitimer(signal.ITIMER_REAL, 1e-4 + i * 6e-6)
             try:
-                while True:
+                for _ in range(2000):  # Python may swallow one, in a destructor
                     step()
             except KeyboardInterrupt:
                 pass

@@ -51,7 +51,8 @@ def _axis(axis, ndim):
 def divide_no_nan(x1, x2):
     if type(x1) is Traced or type(x2) is Traced:
         return NotImplemented
-    quotient = np.zeros(np.broadcast_shapes(x1.shape, x2.shape), x1.dtype)
+    dtype = getattr(x1, "dtype", None) or x2.dtype  # one of them may be a Python number
+    quotient = np.zeros(np.broadcast_shapes(np.shape(x1), np.shape(x2)), dtype)
     return np.divide(x1, x2, out=quotient, where=np.not_equal(x2, 0))
 
 

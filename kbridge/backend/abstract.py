@@ -33,6 +33,14 @@ class Abstract(Operators):
             total *= dim
         return total
 
+    def __eq__(self, other):
+        return OPS["equal"](self, other)
+
+    def __ne__(self, other):
+        return OPS["not_equal"](self, other)
+
+    __hash__ = object.__hash__
+
     def __len__(self):
         if not self.shape:
             raise TypeError("A scalar has no length.")

@@ -35,6 +35,14 @@ def one_hot(x, num_classes, axis=-1):
     return np.moveaxis((np.asarray(x)[..., None] == np.arange(num_classes)).astype(float), -1, axis)
 
 
+def moments(x, axes, keepdims=False, **kwargs):
+    return x.mean(tuple(axes), keepdims=keepdims), x.var(tuple(axes), keepdims=keepdims)
+
+
+def saturate_cast(x, dtype):
+    return x if dtype == "float32" else np.clip(x, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
+
+
 # -- windows
 
 
@@ -294,6 +302,11 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     if is_causal:
         allowed = allowed & np.tril(np.ones(scores.shape[-2:], bool))
     return np.einsum("bhqk,bkhd->bqhd", softmax(np.where(allowed, scores, -1e30)), value)
+
+
+def attention(query, key, value, bias, mask, scale, is_causal, soft_cap, flash):
+    cap = {"attn_logits_soft_cap": soft_cap}
+    return dot_product_attention(query, key, value, bias, mask, scale, is_causal, **cap)
 
 
 def normalized(x, axis, epsilon):

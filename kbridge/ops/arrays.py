@@ -162,6 +162,8 @@ def _spaced(on_host, on_tensors, start, stop, num, endpoint, dtype, axis, **opti
     if isinstance(start, (int, float)) and isinstance(stop, (int, float)):
         spaced = on_host(start, stop, num, endpoint=endpoint, **options)
     else:
+        if dtypes.is_float(dtype):  # computed in that dtype, not only given in it
+            start, stop = (x if isinstance(x, (int, float)) else cast(x, dtype) for x in (start, stop))
         spaced = on_tensors(start, stop, num, endpoint, axis, **options)
 
     def finish(values):
