@@ -1,1 +1,1 @@
-"""The same training work in kbridge, in hand-written engine code and in Keras 3, side by side: ``python -m benchmarks``."""
+"""Training work in kbridge, in hand-written engine code and in Keras 3, side by side: ``python -m benchmarks``."""

@@ -53,7 +53,17 @@ def main():
 
 def in_a_process(contender, engine, row, arguments):
     env = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "benchmarks", "--repeats", str(arguments.repeats), "--child", contender, engine, row]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "--repeats",
+        str(arguments.repeats),
+        "--child",
+        contender,
+        engine,
+        row,
+    ]
     try:
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=arguments.timeout)
     except subprocess.TimeoutExpired:

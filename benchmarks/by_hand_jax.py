@@ -1,4 +1,4 @@
-"""JAX by hand: a jitted step with donated state, and a jitted scan over the batches of an epoch; the better one counts."""
+"""JAX by hand: a jitted step with donated state, and a jitted scan over epochs; the better one counts."""
 
 import time
 from functools import partial
@@ -60,8 +60,10 @@ def _trainer(row, weights, loss_of, update=_adam, state=None):
         return lax.scan(epoch, carry, rows)
 
     def orders():
-        return np.stack([rng.permutation(len(x)) for _ in range(row.epochs)]).astype("int32").reshape(
-            row.epochs, row.steps, row.batch
+        return (
+            np.stack([rng.permutation(len(x)) for _ in range(row.epochs)])
+            .astype("int32")
+            .reshape(row.epochs, row.steps, row.batch)
         )
 
     def by_steps(carry):
@@ -127,7 +129,9 @@ def mnist_mlp(row):
 
 def cnn(row):
     def conv(x, w, b):
-        return jax.nn.relu(lax.conv_general_dilated(x, w, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b)
+        return jax.nn.relu(
+            lax.conv_general_dilated(x, w, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b
+        )
 
     def loss_of(w, x, y, key):
         h = conv(conv(x, w[0], w[1]), w[2], w[3])

@@ -103,7 +103,9 @@ def _forward(w, x):
 
 
 def mlp(row):
-    return _trainer(row, _weights([(64, 64), (64,), (64, 10), (10,)]), lambda w, x, y: _cross_entropy(_forward(w, x), y))
+    return _trainer(
+        row, _weights([(64, 64), (64,), (64, 10), (10,)]), lambda w, x, y: _cross_entropy(_forward(w, x), y)
+    )
 
 
 def mnist_mlp(row):

@@ -52,7 +52,12 @@ def mnist_mlp(row):
     return _adam(
         row,
         nn.Sequential(
-            nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2),
+            nn.Linear(784, 512),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(512, 512),
+            nn.ReLU(),
+            nn.Dropout(0.2),
             nn.Linear(512, 10),
         ),
     )
@@ -63,8 +68,15 @@ def cnn(row):
         def __init__(self):
             super().__init__()
             self.body = nn.Sequential(
-                nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-                nn.Linear(64 * 12 * 12, 128), nn.ReLU(), nn.Linear(128, 10),
+                nn.Conv2d(1, 32, 3),
+                nn.ReLU(),
+                nn.Conv2d(32, 64, 3),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Flatten(),
+                nn.Linear(64 * 12 * 12, 128),
+                nn.ReLU(),
+                nn.Linear(128, 10),
             )
 
         def forward(self, x):
@@ -77,7 +89,11 @@ def lstm(row):
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            self.table, self.lstm, self.out = nn.Embedding(2000, 64), nn.LSTM(64, 128, batch_first=True), nn.Linear(128, 2)
+            self.table, self.lstm, self.out = (
+                nn.Embedding(2000, 64),
+                nn.LSTM(64, 128, batch_first=True),
+                nn.Linear(128, 2),
+            )
 
         def forward(self, x):
             return self.out(self.lstm(self.table(x))[0][:, -1])

@@ -1,4 +1,4 @@
-"""How each contender does a row: a function ``work()`` that runs ``row.epochs`` epochs, and returns its number of steps."""
+"""How each contender does a row: a function ``work()`` that runs its epochs and returns the number of steps."""
 
 import os
 

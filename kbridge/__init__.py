@@ -1,12 +1,12 @@
 """kbridge: Keras on NumPy, PyTorch, JAX and TensorFlow. One model, any engine, switched while it lives.
 
-    import kbridge
-    model = kbridge.Sequential([kbridge.layers.Dense(1)])
-    with kbridge.use_backend("torch"):
-        model.compile("adam", "mse")
-        model.fit(x, y)
-    with kbridge.use_backend("jax"):
-        model.predict(x)
+import kbridge
+model = kbridge.Sequential([kbridge.layers.Dense(1)])
+with kbridge.use_backend("torch"):
+    model.compile("adam", "mse")
+    model.fit(x, y)
+with kbridge.use_backend("jax"):
+    model.predict(x)
 """
 
 __version__ = "0.1.0"

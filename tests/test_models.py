@@ -239,7 +239,11 @@ def test_the_summary_fits_its_width(monkeypatch):
         (lambda: layers.Dense(-1), ValueError, "Dense: units must be a positive integer.*-1"),
         (lambda: layers.Dense(3, actvation="relu"), TypeError, "Dense does not know.*'actvation'.*mean 'activation'"),
         (lambda: layers.Dense(3)(kbridge.Input((None,))), ValueError, "last axis"),
-        (lambda: layers.Concatenate()([kbridge.Input((2, 3)), kbridge.Input((4, 5))]), ValueError, "joins along axis -1"),
+        (
+            lambda: layers.Concatenate()([kbridge.Input((2, 3)), kbridge.Input((4, 5))]),
+            ValueError,
+            "joins along axis -1",
+        ),
         (lambda: layers.Add()([kbridge.Input((2,)), kbridge.Input((3,))]), ValueError, "axis 1 they have 2 and 3"),
         (lambda: kbridge.Model(inputs=kbridge.Input((2,))), ValueError, "outputs is missing"),
         (lambda: kbridge.Model(kbridge.Input((2,)), kbridge.Input((2,)) + 1.0), ValueError, "disconnected"),

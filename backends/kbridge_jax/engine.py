@@ -96,6 +96,8 @@ class JaxBackend(Backend):
     def _put(self, array, device=None):
         """A tensor with a copy of a NumPy array's values."""
         device = device or get_frame().device
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
         if array.dtype in wide.DTYPES:
             with wide.scope():
                 return jnp.array(array, array.dtype, copy=True, device=self._device(device))

@@ -40,7 +40,7 @@ def log_softmax(x, axis=-1):
 
 def sparse_softmax_cross_entropy(target, logits, axis):
     # Comparing with all classes fuses with the rest; a gather, and the scatter that is its gradient, would not.
-    classes = lax.broadcasted_iota("int32", logits.shape, axis)
+    classes = lax.broadcasted_iota("int32", logits.shape, axis % logits.ndim)
     chosen = jnp.expand_dims(target, axis) == classes
     exists = (target >= 0) & (target < logits.shape[axis])
     picked = jnp.sum(jnp.where(chosen, logits, 0), axis)
@@ -51,7 +51,7 @@ def sparse_softmax_cross_entropy(target, logits, axis):
 
 
 def attention(query, key, value, bias, mask, scale, is_causal, soft_cap, flash):
-    if soft_cap is not None or flash is False or jax.default_backend() == "cpu":
+    if soft_cap is not None or flash is False or jax.default_backend() == "cpu" or query.dtype == "float64":
         return NotImplemented
     mask = None if mask is None else mask.astype(bool)
     kernel = "cudnn" if flash else None  # None is JAX's own choice

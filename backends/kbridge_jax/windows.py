@@ -246,11 +246,11 @@ def average_pooling(inputs, pool_size, strides, padding, data_format):
     if padding == "valid":
         return total * (1.0 / math.prod(pool_size))
     lengths = inputs.shape[1:-1] if data_format == "channels_last" else inputs.shape[2:]
-    counts = np.ones((), "float32")
+    counts = np.ones(())
     for length, size, step in zip(lengths, pool_size, strides):
         ((before, after),) = lax.padtype_to_pads((length,), (size,), (step,), "SAME")
-        inside = np.pad(np.ones(length, "float32"), (before, after))
+        inside = np.pad(np.ones(length), (before, after))
         own = [inside[start : start + size].sum() for start in range(0, len(inside) - size + 1, step)]
         counts = np.multiply.outer(counts, own)
     counts = counts[..., None] if data_format == "channels_last" else counts
-    return total * jnp.asarray(1.0 / counts, inputs.dtype)
+    return total * (1.0 / counts).astype(inputs.dtype)

@@ -7,8 +7,7 @@ user's ``~/.keras``. TensorFlow goes on without it where the import fails, and
 finds it later when ``tf.keras`` is used; so here it fails.
 
 Its libraries also print messages about this machine's processor and drivers while
-they are loaded, whatever the log level. Those are kept off the terminal, unless the user has set a
-log level.
+they are loaded, whatever the log level. Those are kept off the terminal, unless the log level is set to 0.
 """
 
 import os
@@ -95,9 +94,10 @@ def load():
         import tensorflow
     else:
         finder = _WithoutKeras()
-        quiet = _LEVEL not in os.environ
+        level = os.environ.get(_LEVEL)  # other libraries set it too, to 1
+        quiet = level != "0"
         if quiet:
-            os.environ[_LEVEL] = "2"
+            os.environ[_LEVEL] = max(level or "2", "2")
         sys.meta_path.insert(0, finder)
         try:
             with _quietly() if quiet else nullcontext(), _without_keras_json():
@@ -106,8 +106,10 @@ def load():
                 tensorflow.config.list_physical_devices()
         finally:
             sys.meta_path.remove(finder)
-            if quiet:
+            if level is None:
                 os.environ.pop(_LEVEL, None)
+            else:
+                os.environ[_LEVEL] = level
     _share_gpu_memory(tensorflow)
     return tensorflow
 

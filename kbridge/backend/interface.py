@@ -10,8 +10,6 @@ portable body. No function of an engine checks arguments, promotes dtypes or
 resolves defaults: the op has done so.
 """
 
-import time
-
 import numpy as np
 
 from kbridge.backend import dtypes
@@ -50,7 +48,7 @@ class Backend:
         raise NotImplementedError
 
     def to_numpy(self, x):
-        """``x`` as a NumPy array in host memory (ml_dtypes for bfloat16 and float8), detached from any gradient."""
+        """``x`` as a NumPy array in host memory (ml_dtypes for bfloat16 and float8), without its gradient."""
         raise NotImplementedError
 
     def cast(self, x, dtype):
@@ -163,7 +161,7 @@ class Backend:
 
         ``rule(gradient, value, slots, scalars) -> value, slots`` works on one tensor with its slots (a tuple),
         in ops. ``values`` are Variables, ``slots`` a list of tuples of Variables, ``scalars`` a dict that holds for all.
-        If ``rule.elementwise`` is true, an engine may join tensors and call it on fewer, larger ones.
+        If ``rule.elementwise``, an engine may join tensors and call it on fewer, larger ones.
         """
         for gradient, variable, own in zip(gradients, values, slots):
             value, new = rule(gradient, variable.value, tuple(slot.value for slot in own), scalars)

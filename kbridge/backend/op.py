@@ -285,7 +285,12 @@ def _slow(spec, engine, run, native, args, kwargs):
     dtype = None
     scalars_stay = False
     if spec.rule is not None:
-        weigh_in = [value for kind, value in tensors if kind == "Tensor"]
+        # a Variable weighs in with the dtype it is read in here
+        weigh_in = [
+            value.value if getattr(value, "is_variable", False) and not value.host else value
+            for kind, value in tensors
+            if kind == "Tensor"
+        ]
         found = [_WEAK.get(type(value)) or dtype_of(value, engine) for value in weigh_in]
         scalars_stay = any(type(value) not in _WEAK for value in weigh_in)
         if not scalars_stay:

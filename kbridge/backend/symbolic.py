@@ -151,9 +151,11 @@ def _trace_on_engine(function, args, kwargs, error):
     except Exception:
         raise error from None  # what went wrong on shapes says more
     return map_structure(
-        lambda a, b: Abstract((m if m == n else None for m, n in zip(a.shape, b.shape)), a.dtype)
-        if isinstance(a, Abstract)
-        else a,
+        lambda a, b: (
+            Abstract((m if m == n else None for m, n in zip(a.shape, b.shape)), a.dtype)
+            if isinstance(a, Abstract)
+            else a
+        ),
         first,
         second,
     )

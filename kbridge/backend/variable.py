@@ -134,7 +134,9 @@ class Variable(Operators):
             return self
         bindings = frame.bindings
         if self.host and engine.eager and (bindings is None or id(self) not in bindings):
-            host = value if type(value) in (int, float) else engine.to_numpy(value) if engine.is_tensor(value) else value
+            host = (
+                value if type(value) in (int, float) else engine.to_numpy(value) if engine.is_tensor(value) else value
+            )
             host = np.array(host, _numpy_dtype(self.dtype))
             self._check_shape(host.shape)
             self._cell = (None, host)

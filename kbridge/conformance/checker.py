@@ -13,13 +13,11 @@ from kbridge.backend import abstract, dtypes, registry
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.op import OPS, _implement
 from kbridge.backend.tree import flatten
-from kbridge.conformance import samples, samples_nn
+from kbridge.conformance import samples, samples_nn  # noqa: F401  (they fill SAMPLES)
 from kbridge.conformance.draws import SAMPLES, numpy_dtype
 
 for _module in pkgutil.iter_modules(kbridge.ops.__path__):
     importlib.import_module(f"kbridge.ops.{_module.name}")
-
-assert samples and samples_nn  # imported for what they add to SAMPLES
 
 # What is checked: every op, and the public functions that are written with ops but are none themselves.
 FUNCTIONS = {name: f for name, f in vars(kbridge.ops).items() if isinstance(f, FunctionType) and not hasattr(f, "spec")}
@@ -249,9 +247,7 @@ def reference_engine():
 @cache
 def expected_types(sample, dtype):
     """[(shape, dtype) of each leaf] by the engine of shapes; what is not a tensor as it is."""
-    symbols = [
-        abstract.Abstract(array.shape, dtypes.standardize(array.dtype)) for array in sample.arrays(dtype)
-    ]
+    symbols = [abstract.Abstract(array.shape, dtypes.standardize(array.dtype)) for array in sample.arrays(dtype)]
     with on(abstract.engine):
         leaves = flatten(sample.apply(FUNCTIONS[sample.name], symbols))
     return [(leaf.shape, leaf.dtype) if type(leaf) is abstract.Abstract else leaf for leaf in leaves]

@@ -61,9 +61,7 @@ def windows(shape, window, strides, dilation, padding):
     for place in np.ndindex(*(n for n, _ in axes)):
         inside = []
         for offset in np.ndindex(*window):
-            at = tuple(
-                p * s + o * d - front for p, s, o, d, (_, front) in zip(place, strides, offset, dilation, axes)
-            )
+            at = tuple(p * s + o * d - front for p, s, o, d, (_, front) in zip(place, strides, offset, dilation, axes))
             if all(0 <= a < size for a, size in zip(at, shape)):
                 inside.append((offset, at))
         yield place, inside
@@ -174,9 +172,7 @@ def _adaptive(pool):
         sizes = _tuple(output_size, space)
         out = np.zeros((len(x), *sizes, x.shape[-1]))
         for place in np.ndindex(*sizes):
-            cut = [
-                slice(p * n // m, -(-(p + 1) * n // m)) for p, n, m in zip(place, x.shape[1:-1], sizes)
-            ]
+            cut = [slice(p * n // m, -(-(p + 1) * n // m)) for p, n, m in zip(place, x.shape[1:-1], sizes)]
             out[(slice(None), *place)] = pool(x[(slice(None), *cut)], axis=tuple(range(1, space + 1)))
         return out
 

@@ -1,5 +1,7 @@
 """Samples of the ops on arrays: about a line an op. The options of ``add`` are explained in ``draws.py``."""
 
+# fmt: off  (a table)
+
 import numpy as np
 
 from kbridge import ops

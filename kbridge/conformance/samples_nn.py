@@ -3,6 +3,8 @@
 The options of ``add`` are explained in ``draws.py``.
 """
 
+# fmt: off  (a table)
+
 import numpy as np
 
 from kbridge import ops

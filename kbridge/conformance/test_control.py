@@ -381,8 +381,9 @@ def test_update(engine, elementwise):
 
 def test_gather(engine):
     data = {"x": np.arange(12, dtype="float32").reshape(4, 3), "y": (np.arange(4), np.arange(4) % 2 == 0)}
-    found = engine.gather({"x": engine.convert(data["x"]), "y": tuple(map(engine.convert, data["y"]))},
-        np.array([3, 0, 3]))
+    found = engine.gather(
+        {"x": engine.convert(data["x"]), "y": tuple(map(engine.convert, data["y"]))}, np.array([3, 0, 3])
+    )
     close(host(engine, found["x"]), data["x"][[3, 0, 3]])
     assert host(engine, found["y"][0]).tolist() == [3, 0, 3]
     assert host(engine, found["y"][1]).tolist() == [False, True, False]
@@ -454,8 +455,19 @@ def test_a_variable_visits_other_engines(engine):
 
 # -- tensors in and out
 
-_NUMBERS = ["bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", *dtypes.FLOATS,
-    *dtypes.COMPLEX]
+_NUMBERS = [
+    "bool",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    *dtypes.FLOATS,
+    *dtypes.COMPLEX,
+]
 
 
 @pytest.mark.parametrize("dtype", _NUMBERS)
@@ -654,8 +666,10 @@ def test_binomial_numbers(engine, n, p):
 def test_the_seed_says_all(engine, name):
     first = _draw(engine, name, (1000,), "float32")
     assert np.array_equal(first, _draw(engine, name, (1000,), "float32"))
-    others = [_draw(engine, name, (1000,), "float32", key=k, counter=c) for k,
-        c in ((11, 1), (12, 0), (0, 11), (2**32 - 1, 2**32 - 1))]
+    others = [
+        _draw(engine, name, (1000,), "float32", key=k, counter=c)
+        for k, c in ((11, 1), (12, 0), (0, 11), (2**32 - 1, 2**32 - 1))
+    ]
     for other in others:
         assert abs(np.corrcoef(first, other)[0, 1]) < 0.15
         assert not np.array_equal(first, other)

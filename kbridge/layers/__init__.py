@@ -81,7 +81,9 @@ class _Layers(_Family):
 _family = _Layers(
     "layer",
     "keras.layers",
-    sorted({m for m in list(globals().values()) if isinstance(m, type) and issubclass(m, Layer)}, key=lambda m: m.__name__),
+    sorted(
+        {m for m in list(globals().values()) if isinstance(m, type) and issubclass(m, Layer)}, key=lambda m: m.__name__
+    ),
 )
 serialize = _family.serialize
 deserialize = _family.deserialize

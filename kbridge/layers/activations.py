@@ -62,7 +62,9 @@ class LeakyReLU(_Elementwise):
             negative_slope = kwargs.pop("alpha")
         super().__init__(**kwargs)
         if negative_slope is None or negative_slope < 0:
-            raise ValueError(f"LeakyReLU: negative_slope must be at least 0. Received: negative_slope={negative_slope}.")
+            raise ValueError(
+                f"LeakyReLU: negative_slope must be at least 0. Received: negative_slope={negative_slope}."
+            )
         self.negative_slope = negative_slope
 
     def call(self, inputs):
@@ -157,7 +159,7 @@ class Softmax(_Elementwise):
 def masked_softmax(x, axis=-1, mask=None):
     """Softmax over one axis or several; 0 where ``mask`` is False, also where that leaves nothing."""
     if mask is not None:
-        mask = mask if ops.dtype(mask) == "bool" else mask > 0.5
+        mask = mask if ops.dtype(mask) == "bool" else ops.greater(mask, 0.5)
         x = ops.where(mask, x, -3e4 if ops.dtype(x) == "float16" else -1e9)
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     if len(axes) == 1:

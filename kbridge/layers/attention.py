@@ -119,9 +119,12 @@ class MultiHeadAttention(Layer):
         projected = [self.query_dense(query), self.key_dense(key), self.value_dense(value)]
         plain = self._attention_axes == (1,) and len(query.shape) == 3
         if plain and not return_attention_scores and not (training and self.dropout):
-            attended, scores = ops.dot_product_attention(
-                *projected, mask=mask, scale=1.0 / math.sqrt(self.key_dim), flash_attention=self.flash_attention
-            ), None
+            attended, scores = (
+                ops.dot_product_attention(
+                    *projected, mask=mask, scale=1.0 / math.sqrt(self.key_dim), flash_attention=self.flash_attention
+                ),
+                None,
+            )
         else:
             attended, scores = self._attend(*projected, mask, training)
         if self.use_gate:

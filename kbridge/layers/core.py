@@ -38,7 +38,9 @@ class Embedding(Layer):
         length = kwargs.pop("input_length", None)
         if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = (length,) if isinstance(length, int) else tuple(length)
-        super().__init__(weights=weights if weights is None or isinstance(weights, (list, tuple)) else [weights], **kwargs)
+        if weights is not None and not isinstance(weights, (list, tuple)):
+            weights = [weights]
+        super().__init__(weights=weights, **kwargs)
         refuse_variants(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
             if not hasattr(value, "__index__") or value < 1:
@@ -218,5 +220,3 @@ class Dropout(Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}
-
-

@@ -9,8 +9,8 @@ def refuse_variants(layer, **given):
     for name, value in given.items():
         if value is not None:
             raise ValueError(
-                f"{type(layer).__name__}: {name}={value!r} is not supported: quantized and low-rank variants are no part "
-                f"of this layer. Leave {name} out."
+                f"{type(layer).__name__}: {name}={value!r} is not supported: "
+                f"quantized and low-rank variants are no part of this layer. Leave {name} out."
             )
 
 

@@ -371,7 +371,7 @@ class Layer:
             self._initial_weights = None
 
     def _shapes_for_build(self, args, kwargs):
-        """What ``build`` is given: the shape of the first input, or, if it asks for `query_shape` and the like, each."""
+        """What ``build`` is given: the shape of the first input; of each, if it asks for `query_shape` and the like."""
         info = self._info()
         if not info.build_names:
             return map_structure(_shape_of, args[0]) if args else None
@@ -559,7 +559,8 @@ class Layer:
         shapes = [shape_at(i) for i in range(len(self._nodes))]
         if any(shape != shapes[0] for shape in shapes):
             raise AttributeError(
-                f"Layer '{self.name}' has nodes of different {what} shapes. Write: layer.get_{what}_shape_at(node_index)."
+                f"Layer '{self.name}' has nodes of different {what} shapes. "
+                f"Write: layer.get_{what}_shape_at(node_index)."
             )
         return shapes[0]
 
@@ -600,7 +601,8 @@ class Layer:
                 raise NotImplementedError(
                     f"{type(self).__name__} takes *{name}, which a config cannot hold. Define get_config()."
                 )
-        return {k: objects.serialize_keras_object(v) for k, v in given.items() if k not in ("name", "trainable", "dtype")}
+        known = ("name", "trainable", "dtype")
+        return {k: objects.serialize_keras_object(v) for k, v in given.items() if k not in known}
 
     @classmethod
     def from_config(cls, config):
@@ -618,7 +620,8 @@ class Layer:
     def build_from_config(self, config):
         if config and config.get("input_shape") is not None:
             shape = config["input_shape"]
-            self.build(**shape) if isinstance(shape, dict) and self._info().build_names else self.build(_as_shape(shape))
+            named = isinstance(shape, dict) and self._info().build_names
+            self.build(**shape) if named else self.build(_as_shape(shape))
             self.built = True
 
     def save_own_variables(self, store):
@@ -750,10 +753,10 @@ def _one_or_list(items):
 
 
 def _one_each(masks, outputs):
-    """A mask for each output: one mask for one output, or a list of as many."""
+    """A mask or None for each output, in order; outputs beyond the masks have none."""
     count = len(flatten(outputs))
-    found = flatten([masks])
-    return found if len(found) == count else found * count if len(found) == 1 else [None] * count
+    found = flatten([masks])[:count]
+    return found + [None] * (count - len(found))
 
 
 def _batch_size(output):

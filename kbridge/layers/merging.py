@@ -17,7 +17,7 @@ class Merge(Layer):
         super().__init__(**kwargs)
 
     def build(self, input_shape):
-        if not isinstance(input_shape, (list, tuple)) or not input_shape or not isinstance(input_shape[0], (list, tuple)):
+        if not _are_several(input_shape):
             raise ValueError(f"Layer '{self.name}' takes a list of tensors. Received one of the shape {input_shape}.")
         if len(input_shape) < self.least:
             raise ValueError(
@@ -39,6 +39,11 @@ class Merge(Layer):
         """A place counts where it counts in any input; everywhere, if an input has no mask."""
         masks = flatten([mask])
         return None if any(m is None for m in masks) else reduce(ops.logical_or, masks)
+
+
+def _are_several(shapes):
+    """Whether ``shapes`` holds shapes and is not one itself."""
+    return isinstance(shapes, (list, tuple)) and bool(shapes) and isinstance(shapes[0], (list, tuple))
 
 
 def _with_rank(x, rank):
@@ -123,7 +128,7 @@ class Concatenate(Merge):
         self.axis = axis
 
     def build(self, input_shape):
-        if not isinstance(input_shape, (list, tuple)) or not input_shape or not isinstance(input_shape[0], (list, tuple)):
+        if not _are_several(input_shape):
             raise ValueError(
                 f"Concatenate layer '{self.name}' takes a list of tensors. Received one of the shape {input_shape}. "
                 f"Write: Concatenate()([a, b])."
@@ -158,8 +163,11 @@ class Concatenate(Merge):
             return None
         # Where an input has no mask all of it counts; masks lack the last axis.
         full = [
-            ops.ones_like(x, dtype="bool") if m is None
-            else ops.broadcast_to(ops.expand_dims(m, -1), ops.shape(x)) if len(m.shape) < len(x.shape) else m
+            ops.ones_like(x, dtype="bool")
+            if m is None
+            else ops.broadcast_to(ops.expand_dims(m, -1), ops.shape(x))
+            if len(m.shape) < len(x.shape)
+            else m
             for x, m in zip(inputs, mask)
         ]
         return ops.any(ops.concatenate(full, axis=self.axis), axis=-1)

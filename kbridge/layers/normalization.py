@@ -54,7 +54,10 @@ class BatchNormalization(Layer):
     ):
         super().__init__(**kwargs)
         if synchronized:
-            raise ValueError("BatchNormalization: synchronized=True needs a distributed run, which there is none of yet.")
+            raise ValueError(
+                "BatchNormalization: synchronized=True needs a distributed run, which there is none of yet. "
+                "Write: synchronized=False."
+            )
         if not isinstance(axis, int):
             raise ValueError(f"BatchNormalization: axis must be an integer. Received: axis={axis!r}.")
         unknown = set(renorm_clipping or ()) - {"rmin", "rmax", "dmax"}
@@ -237,7 +240,7 @@ class LayerNormalization(Layer):
                 "Write: RMSNormalization()."
             )
         super().__init__(**kwargs)
-        if not isinstance(axis, int) and not (isinstance(axis, (list, tuple)) and all(isinstance(a, int) for a in axis)):
+        if not all(isinstance(a, int) for a in (axis if isinstance(axis, (list, tuple)) else (axis,))):
             raise ValueError(f"LayerNormalization: axis must be an integer or several. Received: axis={axis!r}.")
         self.axis = axis if isinstance(axis, int) else list(axis)
         self.epsilon = epsilon
@@ -274,9 +277,7 @@ class LayerNormalization(Layer):
 
     def call(self, inputs):
         x = ops.cast(inputs, statistics_dtype(self))
-        return ops.cast(
-            ops.layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon), self.compute_dtype
-        )
+        return ops.cast(ops.layer_normalization(x, self.gamma, self.beta, self.axis, self.epsilon), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -133,8 +133,13 @@ class Cell(Layer):
 
 
 # Functions that engines' fused kernels know by name
-_FUSED = {activations.tanh: "tanh", activations.sigmoid: "sigmoid", activations.relu: "relu",
-          activations.hard_sigmoid: "hard_sigmoid", activations.linear: "linear"}
+_FUSED = {
+    activations.tanh: "tanh",
+    activations.sigmoid: "sigmoid",
+    activations.relu: "relu",
+    activations.hard_sigmoid: "hard_sigmoid",
+    activations.linear: "linear",
+}
 
 
 def fused_name(activation):
@@ -144,17 +149,39 @@ def fused_name(activation):
 class SimpleRNNCell(Cell):
     """One step of SimpleRNN."""
 
-    def __init__(self, units, activation="tanh", use_bias=True, kernel_initializer="glorot_uniform",
-                 recurrent_initializer="orthogonal", bias_initializer="zeros", kernel_regularizer=None,
-                 recurrent_regularizer=None, bias_regularizer=None, kernel_constraint=None,
-                 recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0, seed=None,
-                 **kwargs):
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
         given = locals()
         super().__init__({name: given[name] for name in SHARED}, **kwargs)
 
     def run(self, inputs, states, mask, go_backwards):
-        return fused.simple_rnn(inputs, self.kernel, self.recurrent_kernel, self.bias, *states, mask, go_backwards,
-                                fused_name(self.activation))
+        return fused.simple_rnn(
+            inputs,
+            self.kernel,
+            self.recurrent_kernel,
+            self.bias,
+            *states,
+            mask,
+            go_backwards,
+            fused_name(self.activation),
+        )
 
 
 class LSTMCell(Cell):
@@ -163,11 +190,27 @@ class LSTMCell(Cell):
     gates = 4
     state_count = 2
 
-    def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 unit_forget_bias=True, kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None,
-                 kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0,
-                 recurrent_dropout=0.0, seed=None, **kwargs):
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
         given = locals()
         super().__init__({name: given[name] for name in SHARED}, **kwargs)
         self.recurrent_activation = activations.get(recurrent_activation)
@@ -177,12 +220,24 @@ class LSTMCell(Cell):
         return _ForgetBias(self.bias_initializer, self.units) if self.unit_forget_bias else self.bias_initializer
 
     def run(self, inputs, states, mask, go_backwards):
-        return fused.lstm(inputs, self.kernel, self.recurrent_kernel, self.bias, *states, mask, go_backwards,
-                          fused_name(self.activation), fused_name(self.recurrent_activation))
+        return fused.lstm(
+            inputs,
+            self.kernel,
+            self.recurrent_kernel,
+            self.bias,
+            *states,
+            mask,
+            go_backwards,
+            fused_name(self.activation),
+            fused_name(self.recurrent_activation),
+        )
 
     def shared_config(self):
-        return {**super().shared_config(), "unit_forget_bias": self.unit_forget_bias,
-                "recurrent_activation": activations.serialize(self.recurrent_activation)}
+        return {
+            **super().shared_config(),
+            "unit_forget_bias": self.unit_forget_bias,
+            "recurrent_activation": activations.serialize(self.recurrent_activation),
+        }
 
 
 class _ForgetBias(initializers.Initializer):
@@ -206,11 +261,27 @@ class GRUCell(Cell):
 
     gates = 3
 
-    def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, kernel_constraint=None,
-                 recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0,
-                 reset_after=True, seed=None, **kwargs):
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        reset_after=True,
+        seed=None,
+        **kwargs,
+    ):
         given = locals()
         super().__init__({name: given[name] for name in SHARED}, **kwargs)
         self.recurrent_activation = activations.get(recurrent_activation)
@@ -223,9 +294,19 @@ class GRUCell(Cell):
         bias, recurrent_bias = self.bias, None
         if bias is not None and self.reset_after:
             bias, recurrent_bias = self.bias[0], self.bias[1]
-        return fused.gru(inputs, self.kernel, self.recurrent_kernel, bias, recurrent_bias, *states, mask,
-                         go_backwards, self.reset_after, fused_name(self.activation),
-                         fused_name(self.recurrent_activation))
+        return fused.gru(
+            inputs,
+            self.kernel,
+            self.recurrent_kernel,
+            bias,
+            recurrent_bias,
+            *states,
+            mask,
+            go_backwards,
+            self.reset_after,
+            fused_name(self.activation),
+            fused_name(self.recurrent_activation),
+        )
 
     def step(self, inputs, recalled, states):
         if recalled[0] is states[0]:
@@ -250,8 +331,11 @@ class GRUCell(Cell):
         return new, [new]
 
     def shared_config(self):
-        return {**super().shared_config(), "reset_after": self.reset_after,
-                "recurrent_activation": activations.serialize(self.recurrent_activation)}
+        return {
+            **super().shared_config(),
+            "reset_after": self.reset_after,
+            "recurrent_activation": activations.serialize(self.recurrent_activation),
+        }
 
 
 class StackedRNNCells(Layer):
@@ -261,9 +345,7 @@ class StackedRNNCells(Layer):
         super().__init__(**kwargs)
         for cell in cells:
             if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
-                raise ValueError(
-                    f"StackedRNNCells takes cells, which have call() and state_size. Received: {cell!r}."
-                )
+                raise ValueError(f"StackedRNNCells takes cells, which have call() and state_size. Received: {cell!r}.")
         self.cells = list(cells)
 
     def __call__(self, inputs, states=None, *args, **kwargs):
@@ -336,5 +418,3 @@ def initial_state_of(cell, batch_size, dtype):
         return list(states) if isinstance(states, (list, tuple)) else [states]
     sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
     return [ops.zeros((batch_size, *((size,) if isinstance(size, int) else size)), dtype) for size in sizes]
-
-

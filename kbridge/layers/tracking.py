@@ -3,7 +3,9 @@
 from kbridge.backend.variable import Variable
 
 # Attributes that are bookkeeping: what they refer to does not belong to the layer.
-_NOT_HELD = frozenset(("_nodes", "_constructed_with", "_losses", "_plan", "_variables", "_build_shapes", "_loss_tracker"))
+_NOT_HELD = frozenset(
+    ("_nodes", "_constructed_with", "_losses", "_plan", "_variables", "_build_shapes", "_loss_tracker")
+)
 
 
 def held(holder, kind):

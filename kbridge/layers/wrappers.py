@@ -39,7 +39,8 @@ class TimeDistributed(Wrapper):
     def build(self, input_shape):
         if len(input_shape) < 3:
             raise ValueError(
-                f"TimeDistributed layer '{self.name}' takes (batch, time, ...). Received the shape {tuple(input_shape)}."
+                f"TimeDistributed layer '{self.name}' takes (batch, time, ...). "
+                f"Received the shape {tuple(input_shape)}."
             )
         super().build((input_shape[0], *input_shape[2:]))
 

@@ -95,7 +95,5 @@ def model_from_json(json_string, custom_objects=None):
 def model_from_config(config, custom_objects=None):
     """The model that a config describes."""
     if not isinstance(config, dict) or "class_name" not in config:
-        raise ValueError(
-            f"A model's config is a dict with 'class_name' and 'config'. Received: {str(config)[:80]}."
-        )
+        raise ValueError(f"A model's config is a dict with 'class_name' and 'config'. Received: {str(config)[:80]}.")
     return objects.deserialize_keras_object(config, custom_objects=custom_objects)

@@ -18,8 +18,10 @@ class Functional(Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         inputs, outputs = graph_from_config(config, custom_objects)
-        model = cls(inputs, outputs, name=config.get("name")) if cls is not Functional else Model(
-            inputs, outputs, name=config.get("name")
+        model = (
+            cls(inputs, outputs, name=config.get("name"))
+            if cls is not Functional
+            else Model(inputs, outputs, name=config.get("name"))
         )
         if config.get("trainable") is False:
             model.trainable = False
@@ -59,7 +61,10 @@ def graph_config(plan):
     layers = []
     for name, operation, nodes in entries.values():
         calls = [
-            {"args": [map_structure(write, arg) for arg in node.args], "kwargs": map_structure(write, dict(node.kwargs))}
+            {
+                "args": [map_structure(write, arg) for arg in node.args],
+                "kwargs": map_structure(write, dict(node.kwargs)),
+            }
             for node in nodes
             if node.inputs
         ]
@@ -113,14 +118,18 @@ def graph_from_config(config, custom_objects=None):
             kwargs = {key: _read(value, made) for key, value in call["kwargs"].items()}
             made[name, index] = operations[name](*args, **kwargs)
         if len(left) == len(waiting):
-            raise ValueError(f"The graph cannot be built: nothing makes what {[name for name, _ in left]} were called on.")
+            raise ValueError(
+                f"The graph cannot be built: nothing makes what {[name for name, _ in left]} were called on."
+            )
         waiting = left
     find = lambda history: flatten(made[history[0], history[1]])[history[2]]  # noqa: E731
     return _map_histories(find, config["input_layers"]), _map_histories(find, config["output_layers"])
 
 
 def _is_history(value):
-    return isinstance(value, (list, tuple)) and len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int)
+    return (
+        isinstance(value, (list, tuple)) and len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int)
+    )
 
 
 def _map_histories(find, structure):

@@ -4,7 +4,7 @@ from kbridge.backend import registry
 from kbridge.backend.symbolic import KerasTensor, any_symbol
 from kbridge.backend.tree import flatten, map_structure, pack
 from kbridge.layers.layer import Layer, map_shapes, within_call
-from kbridge.layers.masks import mask_of, remember_mask
+from kbridge.layers.masks import remember_mask
 from kbridge.models.plan import Plan
 from kbridge.training.trainer import Trainer
 
@@ -221,9 +221,11 @@ class Model(Trainer, Layer):
                     f"Model '{self.name}' expects the inputs {keys}. Received a dict with {list(inputs)}: "
                     f"{missing} is missing."
                 )
-            values = flatten({key: inputs[key] for key in keys}) if isinstance(plan.inputs, dict) else [
-                inputs[key] for key in keys
-            ]
+            values = (
+                flatten({key: inputs[key] for key in keys})
+                if isinstance(plan.inputs, dict)
+                else [inputs[key] for key in keys]
+            )
         else:
             values = flatten([inputs])
         if len(values) != len(symbols):
@@ -259,8 +261,15 @@ class Model(Trainer, Layer):
 
     # -- configuration
 
-    def summary(self, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False,
-                layer_range=None):
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+    ):
         """Print a table of the layers, their output shapes and their parameters."""
         from kbridge.models.summary import print_summary
 

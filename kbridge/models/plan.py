@@ -20,7 +20,9 @@ class Plan:
         _check_symbols(self.flat_inputs, "inputs")
         _check_symbols(self.flat_outputs, "outputs")
         self.nodes = _nodes_between(self.flat_inputs, self.flat_outputs)
-        self.layers = list({id(n.operation): n.operation for n in self.nodes if isinstance(n.operation, Layer)}.values())
+        self.layers = list(
+            {id(n.operation): n.operation for n in self.nodes if isinstance(n.operation, Layer)}.values()
+        )
         self._programs = {}
 
     def masks(self):

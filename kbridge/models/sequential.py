@@ -30,7 +30,9 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor):
             layer = layer.node.operation if isinstance(getattr(layer.node, "operation", None), InputLayer) else layer
         if isinstance(layer, type) and issubclass(layer, Layer):
-            raise ValueError(f"Sequential.add takes a layer, not the class {layer.__name__}. Write: {layer.__name__}(...).")
+            raise ValueError(
+                f"Sequential.add takes a layer, not the class {layer.__name__}. Write: {layer.__name__}(...)."
+            )
         if not isinstance(layer, Layer):
             raise ValueError(f"Sequential.add takes a layer. Received: {layer!r} (of type {type(layer).__name__}).")
         if isinstance(layer, InputLayer):

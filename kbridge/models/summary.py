@@ -5,12 +5,25 @@ import shutil
 from kbridge.backend.tree import flatten
 from kbridge.backend.variable import Variable
 
-_BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2, "int8": 1,
-          "uint8": 1, "bool": 1, "complex64": 8, "complex128": 16}
+_BYTES = {
+    "float64": 8,
+    "int64": 8,
+    "uint64": 8,
+    "float16": 2,
+    "bfloat16": 2,
+    "int16": 2,
+    "uint16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+    "complex64": 8,
+    "complex128": 16,
+}
 
 
-def print_summary(model, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False,
-                  layer_range=None):
+def print_summary(
+    model, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False, layer_range=None
+):
     """See ``Model.summary``.
 
     Args:
@@ -23,7 +36,8 @@ def print_summary(model, line_length=None, positions=None, print_fn=None, expand
     """
     if not model.built and not model.layers:
         raise ValueError(
-            f"Model '{model.name}' has no layers yet, so there is nothing to show. Call it on data, or write model.build(shape)."
+            f"Model '{model.name}' has no layers yet, so there is nothing to show. "
+            f"Call it on data, or write model.build(shape)."
         )
     connected = getattr(model, "_plan", None) is not None and not _is_a_chain(model)
     header = ["Layer (type)", "Output Shape", "Param #"]

@@ -258,7 +258,9 @@ def _stream(x, class_weight):
     from kbridge.training.datasets import PyDataset
 
     if isinstance(x, PyDataset):
-        return StreamData(x.batches, x.num_batches, class_weight=class_weight, on_epoch_end=x.on_epoch_end, name="PyDataset")
+        return StreamData(
+            x.batches, x.num_batches, class_weight=class_weight, on_epoch_end=x.on_epoch_end, name="PyDataset"
+        )
     if isinstance(x, Iterator) and not hasattr(x, "shape"):
         # Whatever a generator still gives belongs to the epochs to come: it cannot begin anew.
         return StreamData(lambda: x, endless=True, class_weight=class_weight, name="generator")
@@ -271,11 +273,21 @@ def _stream(x, class_weight):
     if hasattr(x, "dataset") and hasattr(x, "batch_sampler") and hasattr(x, "__iter__"):  # torch's DataLoader
         steps = len(x) if hasattr(x, "__len__") and hasattr(x.dataset, "__len__") else None
         return StreamData(lambda: iter(x), steps, class_weight=class_weight, name="DataLoader")
-    if hasattr(x, "__getitem__") and hasattr(x, "__len__") and not hasattr(x, "shape") and root not in ("builtins", "pandas"):
+    if (
+        hasattr(x, "__getitem__")
+        and hasattr(x, "__len__")
+        and not hasattr(x, "shape")
+        and root not in ("builtins", "pandas")
+    ):
         # An indexable data set, as Keras 2's Sequence was before it had a base class
         begin = lambda: (x[i] for i in range(len(x)))  # noqa: E731
-        return StreamData(begin, len(x), class_weight=class_weight, name=type(x).__name__,
-                          on_epoch_end=getattr(x, "on_epoch_end", None))
+        return StreamData(
+            begin,
+            len(x),
+            class_weight=class_weight,
+            name=type(x).__name__,
+            on_epoch_end=getattr(x, "on_epoch_end", None),
+        )
     return None
 
 
@@ -325,5 +337,10 @@ def split(columns, fraction):
 
 
 __all__ = [
-    "ArrayData", "StreamData", "adapt", "pack_x_y_sample_weight", "split", "unpack_x_y_sample_weight",
+    "ArrayData",
+    "StreamData",
+    "adapt",
+    "pack_x_y_sample_weight",
+    "split",
+    "unpack_x_y_sample_weight",
 ]

@@ -1,6 +1,7 @@
 """``PyDataset``: batches by index, made by several workers at a time if asked."""
 
 from collections import deque
+from contextlib import contextmanager
 
 
 class PyDataset:
@@ -47,14 +48,11 @@ class PyDataset:
         if workers <= 1 and not getattr(self, "use_multiprocessing", False):
             yield from (self[i] for i in indices)
             return
-        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-
-        pool = ProcessPoolExecutor if getattr(self, "use_multiprocessing", False) else ThreadPoolExecutor
-        with pool(max_workers=max(1, workers)) as executor:
+        with self._pool(workers) as (executor, item):
             ready = deque()
             try:
                 for i in indices:
-                    ready.append(executor.submit(self.__getitem__, i))
+                    ready.append(executor.submit(item, i))
                     if len(ready) >= max(waiting, workers):
                         yield ready.popleft().result()
                 while ready:
@@ -62,6 +60,33 @@ class PyDataset:
             finally:
                 for future in ready:
                     future.cancel()
+
+    @contextmanager
+    def _pool(self, workers):
+        """(an executor with so many workers, the function that makes a batch in one of them)."""
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+        if not getattr(self, "use_multiprocessing", False):
+            with ThreadPoolExecutor(max_workers=max(1, workers)) as executor:
+                yield executor, self.__getitem__
+            return
+        # Fresh processes: an engine's threads do not survive a fork. Each gets the data set once.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(max(1, workers), context, initializer=_install, initargs=(self,)) as executor:
+            yield executor, _item
+
+
+_installed = None  # in a worker process: the data set it makes batches of
+
+
+def _install(dataset):
+    global _installed
+    _installed = dataset
+
+
+def _item(index):
+    return _installed[index]
 
 
 def _counting():

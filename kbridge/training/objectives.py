@@ -14,9 +14,7 @@ def match_outputs(given, names, argument):
     if isinstance(given, dict):
         unknown = [key for key in given if key not in names]
         if unknown:
-            raise ValueError(
-                f"compile: {argument} names {unknown}, but the outputs of the model are called {names}."
-            )
+            raise ValueError(f"compile: {argument} names {unknown}, but the outputs of the model are called {names}.")
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
@@ -106,7 +104,9 @@ def _loss(given, name):
     if isinstance(found, type):
         return found()
     if not callable(found):
-        raise ValueError(f"compile: the loss of output {name!r} must be a name, a Loss or a function. Received: {given!r}.")
+        raise ValueError(
+            f"compile: the loss of output {name!r} must be a name, a Loss or a function. Received: {given!r}."
+        )
     return _FunctionLoss(found)
 
 
@@ -214,7 +214,9 @@ def _by_shape(name, y_true, y_pred):
         y_true.shape[-1] == 1 and y_pred.shape[-1] is not None and y_pred.shape[-1] > 1
     ):
         found = (
-            metrics_module.SparseCategoricalAccuracy if kind == "accuracy" else metrics_module.SparseCategoricalCrossentropy
+            metrics_module.SparseCategoricalAccuracy
+            if kind == "accuracy"
+            else metrics_module.SparseCategoricalCrossentropy
         )
     else:
         found = metrics_module.CategoricalAccuracy if kind == "accuracy" else metrics_module.CategoricalCrossentropy

@@ -377,8 +377,22 @@ class Trainer:
 
         self._require_compiled("fit")
         return fit(
-            self, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle,
-            class_weight, sample_weight, initial_epoch, steps_per_epoch, validation_steps, validation_batch_size,
+            self,
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_split,
+            validation_data,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
             validation_freq,
         )
 
@@ -519,4 +533,3 @@ def _in_order(logs):
     """What evaluate returns without ``return_dict``: a number, or a list beginning with the loss."""
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-
