@@ -16,6 +16,9 @@ def pytest_configure(config):
     os.environ["KERAS_HOME"] = home.name
     for name in ("KBRIDGE_BACKEND", "KERAS_BACKEND"):
         os.environ.pop(name, None)
+    # Test processes run side by side: threads of their own would only wait for each other.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def pytest_generate_tests(metafunc):

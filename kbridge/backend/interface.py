@@ -78,7 +78,7 @@ class Backend:
         return storage
 
     def write(self, storage, tensor):
-        """Put ``tensor`` into ``storage``, or into a new one, and return it. ``tensor`` has the right shape and dtype."""
+        """Put ``tensor``, of the right shape and dtype, into ``storage``, or into a new one, and return that."""
         return tensor
 
     # -- functions of functions
@@ -160,7 +160,7 @@ class Backend:
         """Apply an optimizer's ``rule`` to many tensors.
 
         ``rule(gradient, value, slots, scalars) -> value, slots`` works on one tensor with its slots (a tuple),
-        in ops. ``values`` are Variables, ``slots`` a list of tuples of Variables, ``scalars`` a dict that holds for all.
+        in ops. ``values`` are Variables, ``slots`` tuples of Variables, ``scalars`` a dict that holds for all.
         If ``rule.elementwise``, an engine may join tensors and call it on fewer, larger ones.
         """
         for gradient, variable, own in zip(gradients, values, slots):
