@@ -85,36 +85,71 @@ def convolution(inputs, kernel, strides, padding, data_format, dilation_rate, gr
 
 def _convolve(x, kernel, strides, margins, dilation, groups=1):
     window = kernel.shape[:-2]
-    if math.prod(window) == 1:
-        if groups == 1:
-            return _pointwise(_pad(x, 0, margins), kernel, strides)
-    elif groups == x.shape[-1] and math.prod(window) <= _UNROLLED:
+    if len(window) == 1:
+        lifted = (1, *strides), [(0, 0), *margins], (1, *dilation)
+        return _convolve(x[:, None], kernel[None], *lifted, groups)[:, 0]
+    if groups == 1 and math.prod(window) == 1:
+        return _pointwise(_pad(x, 0, margins), kernel, strides)
+    if groups == x.shape[-1] and math.prod(window) <= _UNROLLED:
         return _depthwise(x, kernel, strides, margins, dilation)
-    if 1 < groups <= _GROUPS:
+    if groups > _GROUPS:
+        return _by_xla(x, kernel, strides, margins, dilation, feature_group_count=groups)
+    if groups > 1:
         parts = zip(jnp.split(x, groups, -1), jnp.split(kernel, groups, -1))
         return jnp.concatenate([_convolve(part, own, strides, margins, dilation) for part, own in parts], -1)
-    if groups == 1 and len(window) == 3:
+    if len(window) == 3:
         return _by_planes(x, kernel, strides, margins, dilation)
-    if groups == 1 and len(window) == 2 and math.prod(kernel.shape[:-1]) <= _NARROW:
-        return _narrow(x, kernel, strides, margins, dilation)
-    return _directly(x, kernel, strides, margins, dilation, groups)
+    return _convolve_planes(x, kernel, strides, margins, dilation)
 
 
-def _directly(x, kernel, strides, margins, dilation, groups=1):
-    """By XLA's convolution, which takes its fast path where there is padding."""
+def _by_xla(x, kernel, strides, margins, dilation, names=None, **options):
+    names = names or _dimensions(len(strides), "channels_last")
+    return lax.conv_general_dilated(
+        x, kernel, strides, margins, rhs_dilation=dilation, dimension_numbers=names, **options
+    )
+
+
+def _convolve_planes(x, kernel, strides, margins, dilation):
+    """A convolution over two axes, each of whose derivatives is formulated as XLA does it fast.
+
+    XLA's fast path needs some padding. And it needs axes in the order NHWC, HWIO: in the body of a loop XLA does
+    not see to that by itself, so the tangents have the odd orders, that their transposes, the gradients, may not.
+    """
     width = None
-    if len(strides) == 2 and not any(map(any, margins)):
+    if not any(map(any, margins)):
         width = (x.shape[2] - (kernel.shape[1] - 1) * dilation[1] - 1) // strides[1] + 1
         margins = [(0, 0), (0, 1)]
-    y = lax.conv_general_dilated(
-        x,
-        kernel,
-        strides,
-        margins,
-        rhs_dilation=dilation,
-        dimension_numbers=_dimensions(len(strides), "channels_last"),
-        feature_group_count=groups,
-    )
+
+    def along_x(x, kernel):
+        return _by_xla(x, jnp.swapaxes(kernel, 2, 3), strides, margins, dilation, ("NHWC", "HWOI", "NHWC"))
+
+    def along_kernel(x, kernel):
+        x, kernel = jnp.transpose(x, (3, 1, 2, 0)), jnp.transpose(kernel, (2, 0, 1, 3))
+        y = _by_xla(x, kernel, strides, margins, dilation, ("CHWN", "IHWO", "HWNC"))
+        return jnp.transpose(y, (2, 0, 1, 3))
+
+    def by_columns(x, kernel):
+        columns = [items for _, items in _positions(_pad(x, 0, margins), kernel.shape[:2], strides, dilation)]
+        columns = jnp.concatenate(columns, -1)
+        product = columns.reshape(-1, columns.shape[-1]) @ kernel.reshape(columns.shape[-1], -1)
+        return product.reshape(*columns.shape[:-1], kernel.shape[-1])
+
+    if math.prod(kernel.shape[:-1]) <= _NARROW:
+        along_x = along_kernel = by_columns
+
+    @jax.custom_jvp
+    def run(x, kernel):
+        return _by_xla(x, kernel, strides, margins, dilation)
+
+    def rule(primals, tangents):
+        x, kernel = primals
+        y = run(x, kernel)
+        x_moves, kernel_moves = (not isinstance(t, jax.custom_derivatives.SymbolicZero) for t in tangents)
+        moved = along_x(tangents[0], kernel) if x_moves else jnp.zeros_like(y)
+        return y, moved + along_kernel(x, tangents[1]) if kernel_moves else moved
+
+    run.defjvp(rule, symbolic_zeros=True)
+    y = run(x, kernel)
     return y if width is None or y.shape[2] == width else y[:, :, :width]
 
 
@@ -150,30 +185,6 @@ def _by_planes(x, kernel, strides, margins, dilation):
         y = _convolve(flat, kernel[depth], strides[1:], margins[1:], dilation[1:])
         total = total + y.reshape(batch, -1, *y.shape[1:])
     return total
-
-
-def _narrow(x, kernel, strides, margins, dilation):
-    """A convolution whose gradients are products of matrices."""
-
-    def by_columns(x, kernel):
-        columns = [items for _, items in _positions(_pad(x, 0, margins), kernel.shape[:2], strides, dilation)]
-        columns = jnp.concatenate(columns, -1)
-        product = columns.reshape(-1, columns.shape[-1]) @ kernel.reshape(columns.shape[-1], -1)
-        return product.reshape(*columns.shape[:-1], kernel.shape[-1])
-
-    @jax.custom_jvp
-    def run(x, kernel):
-        return _directly(x, kernel, strides, margins, dilation)
-
-    def rule(primals, tangents):
-        x, kernel = primals
-        moved = run(x, kernel)
-        x_moves, kernel_moves = (not isinstance(t, jax.custom_derivatives.SymbolicZero) for t in tangents)
-        along_x = by_columns(tangents[0], kernel) if x_moves else jnp.zeros_like(moved)
-        return moved, along_x + by_columns(x, tangents[1]) if kernel_moves else along_x
-
-    run.defjvp(rule, symbolic_zeros=True)
-    return run(x, kernel)
 
 
 def convolution_transpose(inputs, kernel, strides, crops, data_format, dilation_rate):

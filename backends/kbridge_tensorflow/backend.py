@@ -32,6 +32,9 @@ class SlowInLoop(Exception):
 # Arrays of more items become inputs of a traced function instead of constants inside its graph.
 _LARGE = 1024
 
+# Variables of so many items are updated by one kernel of XLA's.
+_WIDE = 2**20
+
 
 class TensorFlowBackend(Backend):
     name = "tensorflow"
@@ -202,6 +205,18 @@ class TensorFlowBackend(Backend):
 
     def gather(self, data, row):
         return map_structure(lambda x: None if x is None else tf.gather(x, row), data)
+
+    def update(self, rule, gradients, values, slots, scalars):
+        if tf.executing_eagerly():
+            return super().update(rule, gradients, values, slots, scalars)
+        fused = tf.function(rule, autograph=False, jit_compile=True)
+        for gradient, variable, own in zip(gradients, values, slots):
+            # in large tensors an optimizer's many small operations wait for memory: XLA makes them one
+            apply = fused if rule.elementwise and variable.size >= _WIDE else rule
+            value, new = apply(gradient, variable.value, tuple(slot.value for slot in own), scalars)
+            variable.assign(value)
+            for slot, item in zip(own, new):
+                slot.assign(item)
 
     def eval_shape(self, function, *args):
         described = []
