@@ -90,7 +90,7 @@ def _convolve(x, kernel, strides, margins, dilation, groups=1):
         return _convolve(x[:, None], kernel[None], *lifted, groups)[:, 0]
     if groups == 1 and math.prod(window) == 1:
         return _pointwise(_pad(x, 0, margins), kernel, strides)
-    if groups == x.shape[-1] and math.prod(window) <= _UNROLLED:
+    if 1 < groups == x.shape[-1] and math.prod(window) <= _UNROLLED:
         return _depthwise(x, kernel, strides, margins, dilation)
     if groups > _GROUPS:
         return _by_xla(x, kernel, strides, margins, dilation, feature_group_count=groups)
@@ -124,9 +124,11 @@ def _convolve_planes(x, kernel, strides, margins, dilation):
         return _by_xla(x, jnp.swapaxes(kernel, 2, 3), strides, margins, dilation, ("NHWC", "HWOI", "NHWC"))
 
     def along_kernel(x, kernel):
-        x, kernel = jnp.transpose(x, (3, 1, 2, 0)), jnp.transpose(kernel, (2, 0, 1, 3))
+        # Not fused with what is around, transpositions are fast.
+        x = jnp.transpose(lax.optimization_barrier(x), (3, 1, 2, 0))
+        kernel = jnp.transpose(kernel, (2, 0, 1, 3))
         y = _by_xla(x, kernel, strides, margins, dilation, ("CHWN", "IHWO", "HWNC"))
-        return jnp.transpose(y, (2, 0, 1, 3))
+        return lax.optimization_barrier(jnp.transpose(y, (2, 0, 1, 3)))
 
     def by_columns(x, kernel):
         columns = [items for _, items in _positions(_pad(x, 0, margins), kernel.shape[:2], strides, dilation)]

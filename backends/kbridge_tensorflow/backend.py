@@ -209,11 +209,18 @@ class TensorFlowBackend(Backend):
     def update(self, rule, gradients, values, slots, scalars):
         if tf.executing_eagerly():
             return super().update(rule, gradients, values, slots, scalars)
-        fused = tf.function(rule, autograph=False, jit_compile=True)
+        fused = {}
         for gradient, variable, own in zip(gradients, values, slots):
-            # in large tensors an optimizer's many small operations wait for memory: XLA makes them one
-            apply = fused if rule.elementwise and variable.size >= _WIDE else rule
-            value, new = apply(gradient, variable.value, tuple(slot.value for slot in own), scalars)
+            args = gradient, variable.value, tuple(slot.value for slot in own), scalars
+            if rule.elementwise and variable.size >= _WIDE:
+                # in large tensors an optimizer's many small operations wait for memory: XLA makes them one
+                key = variable.shape, gradient.dtype
+                if key not in fused:
+                    function = tf.function(rule, autograph=False, jit_compile=True)
+                    fused[key] = function.get_concrete_function(*args)
+                value, new = fused[key](*args)
+            else:
+                value, new = rule(*args)
             variable.assign(value)
             for slot, item in zip(own, new):
                 slot.assign(item)

@@ -162,7 +162,9 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     xs, start = _to_tensors(xs), _to_tensors(init)
     columns = _present(xs)
     steps = columns[0].shape[0] if columns else int(length)
-    if not steps or unroll is True or (isinstance(unroll, int) and unroll >= steps):
+    if steps is None:
+        steps = tf.shape(columns[0])[0]
+    elif not steps or unroll is True or unroll >= steps:
         return NotImplemented
 
     def item(i):

@@ -5,6 +5,8 @@ finds the gradients of what goes into the activations, and the weights' then com
 All that does not depend on the state is computed outside of the loops.
 """
 
+from functools import lru_cache
+
 from kbridge_tensorflow import math as _math
 from kbridge_tensorflow.load import is_recording, tf
 
@@ -106,8 +108,8 @@ def _merge(keep, new, old):
     return new if keep is None else tuple(tf.where(keep, n, o) for n, o in zip(new, old, strict=True))
 
 
-def _run(cell, xs, kernel, bias, keeps, states):
-    """All states over time, and the last ones. ``xs`` (time, batch, gates) are the projected inputs."""
+def _run(cell, recording, xs, kernel, bias, keeps, *states):
+    """All outputs over time, and the last states. ``xs`` (time, batch, gates) are the projected inputs."""
     steps = tf.shape(xs)[0] if xs.shape[0] is None else xs.shape[0]
     keep_items = None if keeps is None else _items(keeps, steps)
 
@@ -124,9 +126,9 @@ def _run(cell, xs, kernel, bias, keeps, states):
 
         return _loop(steps, step, states)
 
-    if not is_recording():
+    if not recording:
         last, outputs = forward(xs, kernel, bias, states, False)
-        return outputs[0], last
+        return outputs[0], *last
 
     @tf.custom_gradient
     def differentiable(xs, kernel, *rest):
@@ -156,13 +158,19 @@ def _run(cell, xs, kernel, bias, keeps, states):
 
         return (after[0], *last), gradient
 
-    outputs, *last = differentiable(xs, kernel, *(() if bias is None else (bias,)), *states)
-    return outputs, tuple(last)
+    return differentiable(xs, kernel, *(() if bias is None else (bias,)), *states)
 
 
-@tf.function(autograph=False, reduce_retracing=True)
-def _run_compiled(cell, xs, kernel, bias, keeps, states):
-    return _run(cell, xs, kernel, bias, keeps, states)
+@lru_cache(maxsize=64)
+def _traced(cell, recording, specs):
+    """``_run`` as one function, for calls outside of graphs. ``specs`` has None where an argument is None."""
+
+    def run(*tensors):
+        tensors = iter(tensors)
+        return _run(cell, recording, *(None if spec is None else next(tensors) for spec in specs))
+
+    given = [tf.TensorSpec(*spec) for spec in specs if spec is not None]
+    return tf.function(run, autograph=False).get_concrete_function(*given)
 
 
 def _recur(cell, x, kernel, recurrent_kernel, bias, recurrent_bias, states, mask, go_backwards):
@@ -171,8 +179,12 @@ def _recur(cell, x, kernel, recurrent_kernel, bias, recurrent_bias, states, mask
     if go_backwards:
         xs = tf.reverse(xs, [0])
         keeps = None if keeps is None else tf.reverse(keeps, [0])
-    run = _run_compiled if tf.executing_eagerly() else _run
-    outputs, last = run(cell, xs, recurrent_kernel, recurrent_bias, keeps, states)
+    args = (xs, recurrent_kernel, recurrent_bias, keeps, *states)
+    if tf.executing_eagerly():
+        specs = tuple(None if x is None else (tuple(x.shape), x.dtype) for x in args)
+        outputs, *last = _traced(cell, is_recording(), specs)(*(x for x in args if x is not None))
+    else:
+        outputs, *last = _run(cell, is_recording(), *args)
     if keeps is not None:  # before the first step that counts the output is 0, whatever the state
         begun = tf.math.cumsum(tf.cast(keeps, tf.int32)) > 0
         outputs = tf.where(begun, outputs, tf.zeros((), outputs.dtype))

@@ -105,9 +105,10 @@ class ArrayData:
         self.size = column_length(self.columns)
         if self.size == 0:
             raise ValueError("There are no samples: the arrays have length 0.")
-        self.batch_size = int(batch_size or 32)
-        if self.batch_size < 1:
+        batch_size = 32 if batch_size is None else int(batch_size)
+        if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
+        self.batch_size = min(batch_size, self.size)
         self.shuffle = shuffle
         self.steps = math.ceil(self.size / self.batch_size)
         self._order = np.arange(self.size, dtype=np.int32)
