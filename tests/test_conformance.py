@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 def run_suite(*arguments, path=()):
     """(exit status, output) of ``pytest --pyargs kbridge.conformance`` in a process of its own."""
     roots = [str(p) for p in (*path, HERE, HERE.parent, HERE.parent / "backends")]
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "kbridge.conformance.plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "kbridge.conformance.plugin", "-o", "addopts="]
     done = subprocess.run(
         [*command, "--pyargs", "kbridge.conformance", *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(roots)},

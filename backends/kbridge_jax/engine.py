@@ -10,7 +10,7 @@ from kbridge.backend import dtypes
 from kbridge.backend.abstract import Abstract
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.interface import Backend
-from kbridge_jax import control, linalg, math, nn, random, transform, wide, windows
+from kbridge_jax import control, linalg, math, nn, random, recurrence, transform, wide, windows
 
 _FLOATS = frozenset(map(jnp.dtype, dtypes.FLOATS + dtypes.COMPLEX))
 
@@ -30,7 +30,7 @@ class Storage:
 
 def _tensor_types():
     """The exact types of JAX's arrays and tracers, found by looking at some."""
-    found = {type(jnp.zeros(()))}
+    found = {type(jax.device_put(0))}
 
     def note(x):
         found.add(type(x))
@@ -56,7 +56,7 @@ def _gather(data, row):
 
 class JaxBackend(Backend):
     name = "jax"
-    modules = (math, nn, windows, linalg, random, control)
+    modules = (math, nn, windows, recurrence, linalg, random, control)
     float_dtypes = _FLOATS
     eager = False
 

@@ -119,6 +119,7 @@ class Backend:
         For each row it runs ``step(batch)``; at the end of each epoch ``finish()``, whose results (a
         structure of scalars) it returns stacked: (epochs, ...).
         """
+        self.refuse_jit(jit)
 
         def loop(data, rows, tail=None):
             results = []

@@ -37,6 +37,7 @@ def complaints(engine, name, wrong=None):
         "first": checker.check_gradient,
         "second": lambda outcome: checker.check_gradient(outcome, "second"),
     }
+    outcomes = [outcome for outcome in outcomes if not checker.lacks(outcome)]
     found = {"error": [str(outcome.errors["value"]) for outcome in outcomes if "value" in outcome.errors]}
     for kind, check in checks.items():
         found[kind] = [line for outcome in outcomes if "value" not in outcome.errors for line in check(outcome)]

@@ -249,6 +249,27 @@ def test_compiled_functions_take_other_shapes_and_named_state(engine):
     close(seen.numpy(), 2.0 * 15)
 
 
+@pytest.mark.parametrize("jit", [True, False, None])
+def test_jit_is_honoured_or_refused(engine, jit):
+    data, rows = engine.convert(np.arange(4, dtype="float32")), np.array([[[0, 1], [2, 3]]], "int32")
+    v = Variable(0.0)
+
+    def compiled():
+        return engine.compile(lambda x: x * 2.0, jit=jit)(data)
+
+    def looped():
+        return engine.compile_loop(lambda x: v.assign_add(total(x)), lambda: v * 1.0, [v], jit=jit)(data, rows)
+
+    refused = 0
+    for run, result in ((compiled, [0.0, 2.0, 4.0, 6.0]), (looped, [6.0])):
+        try:
+            close(host(engine, run()), result)
+        except ValueError as error:
+            assert jit and "jit_compile=True cannot be honoured" in str(error)
+            refused += 1
+    assert refused in (0, 2), "one of compile and compile_loop ignores jit"
+
+
 def test_an_error_leaves_variables_as_they_were(engine):
     v = Variable([1.0, 2.0])
     trigger = [False]

@@ -116,7 +116,9 @@ class Run:
             self.model.reset_metrics()
         self.callbacks.on_epoch_begin(self.epoch)
         if self.by_steps or not self._loop_pays():
+            begun = time.perf_counter()
             logs = self._steps()
+            self.clock.spent += time.perf_counter() - begun
         else:
             logs = {name: values[0] for name, values in self._run_epochs(1).items()}
         self.data.end_epoch()
@@ -188,7 +190,10 @@ class Run:
         seconds = self.clock.seconds
         if seconds is None or not self.engine.prefers_loop(seconds):
             return False
-        return (self.epochs - self.epoch) * self.data.steps * seconds > self.clock.compiling
+        # What single steps have cost so far, in earlier fits too, counts like what is to come: at worst the
+        # loop is compiled when as much time has gone as that takes.
+        left = (self.epochs - self.epoch) * self.data.steps * seconds
+        return left + self.clock.spent > 2 * self.clock.compiling
 
     def _may_join_epochs(self):
         """Whether several epochs may run as one piece, the callbacks being told afterwards."""
@@ -209,7 +214,7 @@ class Run:
         begun = time.perf_counter()
         logs = self._run_epochs(count)
         seconds = (time.perf_counter() - begun) / count
-        clock.took(seconds / steps, looped)
+        clock.took(seconds / steps, count * steps, looped)
         self.callbacks.params["seconds"] = seconds  # how long each of these epochs took: they are told of afterwards
         for values in zip(*logs.values()):
             last = dict(zip(logs, values))
@@ -236,6 +241,7 @@ class _Clock:
         self.compiling = 0.0
         self.seconds = None  # of a single step
         self.looped = None  # of a step in a compiled loop
+        self.spent = 0.0  # in single steps so far
         self._piece = {}  # epochs in a piece, kept: a loop of another length may have to be compiled
 
     def begin(self):
@@ -255,12 +261,13 @@ class _Clock:
             engine.synchronize()
             self.seconds = (time.perf_counter() - self._begun) / (self._steps - 1)
 
-    def took(self, seconds, looped):
-        """A step of a piece took ``seconds``, compiling the loop included where that was done."""
+    def took(self, seconds, steps, looped):
+        """Each of the ``steps`` of a piece took ``seconds``, compiling the loop included where that was done."""
         if looped:
             self.looped = min(seconds, self.looped or self.seconds)
         else:
             self.seconds = seconds
+            self.spent += seconds * steps
 
     def epochs(self, steps, looped, most):
         """How many epochs make a piece."""

@@ -59,8 +59,9 @@ class TinyBackend(Backend):
     def gather(self, data, row):
         return map_structure(lambda x: Tensor(x.array[np.asarray(row)]), data)
 
-    def compile(self, function, state=()):
+    def compile(self, function, state=(), jit=None):
         """The function as it is, but that assignments are kept back until it has returned."""
+        self.refuse_jit(jit)
 
         def run(*args):
             frame = get_frame()
