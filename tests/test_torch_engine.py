@@ -253,13 +253,14 @@ def test_a_rule_of_a_known_name_but_other_mathematics(torch_engine):
 
 
 def test_buffers_go_with_the_model(torch_engine):
+    import gc
+
+    gc.collect()
     before = len(torch_engine._joined._groups)
     variables = [Variable(floats(3))]
     Adam().apply([torch.ones(3)], variables)
     assert len(torch_engine._joined._groups) == before + 1
     del variables
-    import gc
-
     gc.collect()
     assert len(torch_engine._joined._groups) == before
 

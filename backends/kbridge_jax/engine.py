@@ -88,7 +88,8 @@ class JaxBackend(Backend):
             kept = hasattr(x, "dtype")
             x = np.asarray(x)
             if dtype is None and not kept:  # Python's numbers
-                dtype = {"f": dtypes.standardize(None), "i": "int32", "c": dtypes.standardize(complex)}.get(x.dtype.kind)
+                own = {"f": float, "i": int, "c": complex}.get(x.dtype.kind)
+                dtype = own and dtypes.standardize(own)
         if dtype is not None and x.dtype != dtype:
             x = x.astype(jnp.dtype(dtype))
         return self._put(x)

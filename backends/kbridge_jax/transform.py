@@ -9,6 +9,7 @@ from itertools import starmap
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 
 from kbridge.backend.frame import entered, get_frame
 from kbridge_jax import wide
@@ -244,7 +245,7 @@ class _Traced:
     def run(self, values, args):
         """(what was assigned: id -> tensor, result) for ``values`` (id -> tensor) of the variables."""
         leaves = jax.tree.leaves(([values.get(key, 0) for key in self.keys], args))
-        found = jax.core.eval_jaxpr(self.program.jaxpr, self.program.consts, *leaves)
+        found = jaxpr_as_fun(self.program)(*leaves)
         assigned, result = jax.tree.unflatten(self.tree, found)
         return dict(zip(self.written, assigned)), result
 

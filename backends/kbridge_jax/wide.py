@@ -16,7 +16,9 @@ NAMES = frozenset(("float64", "int64", "uint64", "complex128"))
 DTYPES = frozenset(map(np.dtype, NAMES))
 
 if not hasattr(jax, "enable_x64"):
-    raise ImportError(f'The JAX backend needs JAX 0.8 or newer, found {jax.__version__}. Write: pip install -U "jax>=0.8".')
+    raise ImportError(
+        f"The JAX backend needs JAX 0.8 or newer. Found: {jax.__version__}. Write: pip install --upgrade jax"
+    )
 jax.config.update("jax_explicit_x64_dtypes", "allow")
 
 entries = 0  # how often 64 bits were asked for: tells whether something in between needed them

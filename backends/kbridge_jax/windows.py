@@ -109,6 +109,21 @@ def _by_xla(x, kernel, strides, margins, dilation, names=None, **options):
     )
 
 
+def _with_derivatives(function, along_x, along_kernel):
+    """``function(x, kernel)``, bilinear, formulated anew for the tangents of ``x`` and of ``kernel``."""
+    run = jax.custom_jvp(function)
+
+    def rule(primals, tangents):
+        x, kernel = primals
+        y = run(x, kernel)
+        x_moves, kernel_moves = (not isinstance(t, jax.custom_derivatives.SymbolicZero) for t in tangents)
+        moved = along_x(tangents[0], kernel) if x_moves else jnp.zeros_like(y)
+        return y, moved + along_kernel(x, tangents[1]) if kernel_moves else moved
+
+    run.defjvp(rule, symbolic_zeros=True)
+    return run
+
+
 def _convolve_planes(x, kernel, strides, margins, dilation):
     """A convolution over two axes, each of whose derivatives is formulated as XLA does it fast.
 
@@ -139,19 +154,10 @@ def _convolve_planes(x, kernel, strides, margins, dilation):
     if math.prod(kernel.shape[:-1]) <= _NARROW:
         along_x = along_kernel = by_columns
 
-    @jax.custom_jvp
     def run(x, kernel):
         return _by_xla(x, kernel, strides, margins, dilation)
 
-    def rule(primals, tangents):
-        x, kernel = primals
-        y = run(x, kernel)
-        x_moves, kernel_moves = (not isinstance(t, jax.custom_derivatives.SymbolicZero) for t in tangents)
-        moved = along_x(tangents[0], kernel) if x_moves else jnp.zeros_like(y)
-        return y, moved + along_kernel(x, tangents[1]) if kernel_moves else moved
-
-    run.defjvp(rule, symbolic_zeros=True)
-    y = run(x, kernel)
+    y = _with_derivatives(run, along_x, along_kernel)(x, kernel)
     return y if width is None or y.shape[2] == width else y[:, :, :width]
 
 
@@ -166,15 +172,22 @@ def _depthwise(x, kernel, strides, margins, dilation):
     """Each position of the window times its kernels, added up."""
     channels = x.shape[-1]
     each = kernel.shape[-1] // channels
-    # Fused with the sums in the kernel's gradient, the padding would slow them down.
+
+    def add_up(x, kernel):
+        kernel = kernel.reshape(*kernel.shape[:-2], channels, each)
+        totals = [0] * each
+        for position, items in _positions(x, kernel.shape[:-2], strides, dilation):
+            totals = [total + items * kernel[(*position, slice(None), i)] for i, total in enumerate(totals)]
+        return totals[0] if each == 1 else jnp.stack(totals, -1).reshape(*totals[0].shape[:-1], -1)
+
+    def along_kernel(x, kernel):
+        # Image by image, so that the sums over positions, which the gradient has, stay in the cache.
+        add = jax.checkpoint(lambda image, kernel: add_up(image[None], kernel)[0])
+        return lax.map(lambda image: add(image, kernel), x)
+
+    # Fused with the padding, the sums would be slower.
     x = lax.optimization_barrier(_pad(x, 0, margins))
-    total = 0
-    for position, items in _positions(x, kernel.shape[:-2], strides, dilation):
-        own = kernel[position]
-        if each > 1:
-            items, own = items[..., None], own.reshape(channels, each)
-        total = total + items * own
-    return total if each == 1 else total.reshape(*total.shape[:-2], channels * each)
+    return _with_derivatives(add_up, add_up, along_kernel)(x, kernel)
 
 
 def _by_planes(x, kernel, strides, margins, dilation):
