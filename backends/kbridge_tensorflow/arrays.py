@@ -235,9 +235,7 @@ def _advanced(x, parts):
     found = tf.gather_nd(tf.transpose(x, axes + rest), tf.stack([tf.broadcast_to(i, shape) for i in indices], -1))
     if axes == list(range(axes[0], axes[0] + len(axes))):  # together: their result stands in their place
         before = axes[0]
-        return tf.transpose(
-            found, [*range(rank, rank + before), *range(rank), *range(rank + before, found.shape.rank)]
-        )
+        return tf.transpose(found, [*range(rank, rank + before), *range(rank), *range(rank + before, found.shape.rank)])
     return found
 
 
