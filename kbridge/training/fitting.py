@@ -193,7 +193,7 @@ class Run:
         # What single steps have cost so far, in earlier fits too, counts like what is to come: at worst the
         # loop is compiled when as much time has gone as that takes.
         left = (self.epochs - self.epoch) * self.data.steps * seconds
-        return left + self.clock.spent > 2 * self.clock.compiling
+        return left + self.clock.spent > self.clock.compiling
 
     def _may_join_epochs(self):
         """Whether several epochs may run as one piece, the callbacks being told afterwards."""
