@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from kbridge import config
+from kbridge import config, dtype_policies
 from kbridge.backend import registry, seeds
 
 
@@ -45,3 +45,4 @@ def _fixed_start():
         config.set_floatx(before[0])
     config.set_epsilon(before[1])
     config.set_image_data_format(before[2])
+    dtype_policies.set_dtype_policy(None)

@@ -710,7 +710,7 @@ def test_models_in_mixed_float16_are_trained_with_loss_scaling(engine):
     try:
         model = Sequential([layers.Dense(1)])
     finally:
-        dtype_policies.set_dtype_policy("float32")
+        dtype_policies.set_dtype_policy(None)
     model.compile(optimizers.SGD(0.125), loss="mse")
     assert isinstance(model.optimizer, optimizers.LossScaleOptimizer)
     x = np.linspace(-1, 1, 8, dtype="float32")[:, None]
