@@ -13,11 +13,12 @@ X = np.random.default_rng(0).normal(size=(320, 64)).astype("float32")
 Y = np.random.default_rng(1).integers(0, 10, 320).astype("int32")
 
 
-def classifier(loss="sparse_categorical_crossentropy"):
+def classifier(loss="sparse_categorical_crossentropy", steps=1):
     model = kbridge.Sequential(
         [kbridge.Input((64,)), layers.Dense(64, activation="relu"), layers.Dense(10, activation="softmax")]
     )
-    model.compile("adam", loss)
+    # a fixed number of steps: "auto" would go by the clock
+    model.compile("adam", loss, steps_per_execution=steps)
     return model
 
 
@@ -44,10 +45,11 @@ class Counted:
         return kbridge.losses.sparse_categorical_crossentropy(y_true, y_pred)
 
 
+@pytest.mark.parametrize("steps", [1, 8])  # single steps, or loops
 @pytest.mark.parametrize("samples", [320, 300])  # 300 leaves a smaller last batch
-def test_a_second_fit_traces_nothing(engine, samples):
+def test_a_second_fit_traces_nothing(engine, samples, steps):
     loss = Counted()
-    model = classifier(loss)
+    model = classifier(loss, steps)
     x, y = X[:samples], Y[:samples]
     model.fit(x, y, epochs=30, verbose=0)
     model.evaluate(x, y, verbose=0)
