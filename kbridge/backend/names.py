@@ -20,8 +20,3 @@ def unique(prefix):
     """``prefix``, with a number behind it from the second time on."""
     _used[prefix] += 1
     return prefix if _used[prefix] == 1 else f"{prefix}_{_used[prefix] - 1}"
-
-
-def forget():
-    """Begin to count anew."""
-    _used.clear()

@@ -4,14 +4,14 @@ import inspect
 from contextlib import nullcontext
 from contextvars import ContextVar
 
-from kbridge import config, constraints, dtype_policies, initializers, objects, regularizers
+from kbridge import constraints, dtype_policies, initializers, objects, regularizers
 from kbridge.backend import dtypes, names, registry
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.symbolic import KerasTensor, Node, any_symbol, output_symbols
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.backend.variable import Variable
 from kbridge.layers import tracking
-from kbridge.layers.input_spec import InputSpec, assert_input_compatibility
+from kbridge.layers.input_spec import assert_input_compatibility
 from kbridge.layers.masks import mask_of, remember_mask
 
 # What the call going on here says to the calls inside it.
@@ -29,12 +29,6 @@ class Call:
     def __init__(self, training, root):
         self.training = training
         self.root = root
-
-
-def learning_phase():
-    """Whether the call going on here trains; None outside of any call."""
-    call = _call.get()
-    return None if call is None else call.training
 
 
 class _within:
@@ -777,6 +771,3 @@ def _as_array(value):
         return value.numpy()
     engine = registry.current()
     return engine.to_numpy(value) if engine.is_tensor(value) else np.asarray(value)
-
-
-__all__ = ["Call", "InputSpec", "Layer", "config", "is_shape", "learning_phase", "map_shapes"]

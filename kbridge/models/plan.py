@@ -1,6 +1,6 @@
 """The plan: a graph of nodes, made into a flat list of steps that runs without looking anything up."""
 
-from kbridge.backend import dtypes, registry
+from kbridge.backend import dtypes
 from kbridge.backend.symbolic import KerasTensor, Node, is_symbol
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.layers.layer import Layer
@@ -38,10 +38,6 @@ class Plan:
         if program is None:
             program = self._programs[training, masked] = self._compile(self.flat_outputs, training, masked)
         return program(values)
-
-    def forget(self):
-        """Drop what was compiled: a layer changed in a way that steps depend on."""
-        self._programs.clear()
 
     def function(self, outputs):
         """A function from the inputs' values to those of other symbols of this graph."""
@@ -255,18 +251,3 @@ def _needs_nothing_around(layer, node):
             if is_symbol(s)
         )
     )
-
-
-def convert_inputs(plan, inputs):
-    """The inputs' values as a flat list of tensors, in the symbols' dtypes."""
-    values = flatten(inputs)
-    if len(values) != len(plan.flat_inputs):
-        raise ValueError(
-            f"The model expects {len(plan.flat_inputs)} input(s): {[s.name for s in plan.flat_inputs]}. "
-            f"Received {len(values)}."
-        )
-    engine = registry.current()
-    return [
-        x if type(x) in engine.tensor_types and engine.dtype(x) == s.dtype else engine.convert(x, s.dtype)
-        for x, s in zip(values, plan.flat_inputs)
-    ]
