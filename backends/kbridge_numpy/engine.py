@@ -3,6 +3,7 @@
 import threading
 import weakref
 from functools import cache, wraps
+from operator import is_
 
 import numpy as np
 
@@ -180,7 +181,7 @@ class _Joined:
     """Storages of variables and their slots, as flat arrays: small ones of like dtypes are views into a common one.
 
     groups: pairs (indices of variables, flat arrays of the variables and of each slot).
-    views:  the storage of each variable and slot, as it was set.
+    views:  the storage of each variable and its slots, one after the other, as it was set.
     """
 
     def __init__(self, engine, rows):
@@ -189,7 +190,7 @@ class _Joined:
             large = i if row[0].size > _SMALL else None
             kinds.setdefault((large, *(x.dtype for x in row)), []).append(i)
         self.groups = []
-        self.views = [[None] * len(row) for row in rows]
+        views = [[None] * len(row) for row in rows]
         for members in kinds.values():
             flats = []
             for place in range(len(rows[members[0]])):
@@ -199,19 +200,15 @@ class _Joined:
                 for i, variable, end in zip(members, variables, ends, strict=True):
                     view = flat[end - variable.size : end].reshape(variable.shape)
                     variable.set_storage(engine, view)
-                    self.views[i][place] = view
+                    views[i][place] = view
                 flats.append(flat)
             self.groups.append((members, flats))
+        self.views = [view for row in views for view in row]
 
     def holds(self, rows):
         """Whether each variable still lives here: none was assigned to or moved to another engine meanwhile."""
-        for row, views in zip(rows, self.views, strict=True):
-            if len(row) != len(views):  # another optimizer, with other slots
-                return False
-            for variable, view in zip(row, views, strict=True):
-                if variable._cell[1] is not view:
-                    return False
-        return True
+        found = [variable._cell[1] for row in rows for variable in row]
+        return len(found) == len(self.views) and all(map(is_, found, self.views))
 
 
 def _in_chunks(rule, gradient, tensors, scalars):

@@ -220,24 +220,30 @@ def _row_starts(rows, width):
     return np.arange(0, rows * width, width)
 
 
+def _places(target, output):
+    """Where each row of ``output`` has its own class, in the flat array, and which classes exist (None: all)."""
+    rows, classes = output.shape
+    exists = target.astype(np.uint32, copy=False) < classes  # a negative number is a large one
+    if exists.all():
+        return _row_starts(rows, classes) + target, None
+    return _row_starts(rows, classes) + np.where(exists, target, 0), exists
+
+
 @differentiable(once=True)
 def _sparse_cross_entropy(traced, target, logits):
     """Along the last axis, for logits of rank 2."""
     powers = logits - _largest(logits, -1)
-    rows, classes = logits.shape
-    exists = target.astype(np.uint32, copy=False) < classes  # a negative number is a large one
-    complete = exists.all()
-    own = _row_starts(rows, classes) + (target if complete else np.where(exists, target, 0))
+    own, exists = _places(target, logits)
     picked = powers.take(own)
     np.exp(powers, out=powers)
     total = np.add.reduce(powers, 1)
     loss = np.log(total)
     loss -= picked
-    if not complete:
+    if exists is not None:
         loss[~exists] = 0
 
     def pull(g):
-        g = g if complete else np.where(exists, g, 0)
+        g = g if exists is None else g * exists
         slope = powers * (g / total)[:, None]
         slope.reshape(-1)[own] -= g
         return None, slope
@@ -279,13 +285,43 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return _cross_entropy(target, output, config.epsilon())
 
 
+@differentiable(once=True)
+def _sparse_cross_entropy_of_shares(traced, target, output, epsilon):
+    """Of probabilities of rank 2, along the last axis."""
+    own, exists = _places(target, output)
+    total = np.add.reduce(output, 1)
+    share = output.take(own)
+    share /= total
+    kept = np.minimum(np.maximum(share, epsilon), 1 - epsilon)
+    loss = -np.log(kept)
+    if exists is not None:
+        loss[~exists] = 0
+
+    def pull(g):
+        slopes = g * (share == kept)
+        if exists is not None:
+            slopes *= exists
+        slopes /= total
+        slope = np.empty(output.shape, output.dtype)
+        slope[...] = slopes[:, None]
+        slopes /= kept
+        slope.reshape(-1)[own] -= slopes
+        return None, slope, None
+
+    return loss, pull
+
+
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
-    if from_logits or axis not in (-1, output.ndim - 1) or strip(target).shape not in (
-        output.shape[:-1], (*output.shape[:-1], 1)
-    ):  # fmt: skip
+    if from_logits or axis not in (-1, output.ndim - 1) or output.dtype.itemsize == 2:
         return NotImplemented
-    target = strip(target).reshape((*output.shape[:-1], 1))
-    return _cross_entropy((target == np.arange(output.shape[-1])).astype(output.dtype), output, config.epsilon())
+    target = strip(target)
+    if target.shape not in (output.shape[:-1], (*output.shape[:-1], 1)):
+        return NotImplemented
+    if output.ndim == 2:
+        return _sparse_cross_entropy_of_shares(target.reshape(-1), output, config.epsilon())
+    flat = output.reshape(-1, output.shape[-1])
+    loss = _sparse_cross_entropy_of_shares(target.reshape(-1), flat, config.epsilon())
+    return loss if loss is NotImplemented else loss.reshape(output.shape[:-1])
 
 
 @differentiable(once=True)

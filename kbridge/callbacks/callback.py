@@ -113,6 +113,7 @@ class CallbackList(Callback):
     def _look(self):
         """Find out at which moments some callback has its word to say, and where all only watch."""
         found = self.callbacks
+        self._listeners = {name: [c for c in found if _listens(c, name)] for name in hooks.ALL}
         self.act_on_batches = any(
             not c.watches_only
             and c.defines("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
@@ -152,22 +153,30 @@ class CallbackList(Callback):
         """Those that have their say in the evaluation inside ``fit``; their model and params stay those of ``fit``."""
         part = CallbackList()
         part.callbacks = [c for c in self.callbacks if not c.watches_only and c.defines(*hooks.TEST)]
+        part._look()
         return part
 
 
+def _listens(callback, name):
+    """Whether a callback has a method ``name`` of its own, or one that the base class's calls."""
+    if not isinstance(callback, Callback):
+        return hasattr(callback, name)
+    return callback.defines(name, name.replace("_train_batch_", "_batch_"))
+
+
 def _told(name):
-    """The method ``name`` of the list: it tells every callback, with an empty dict where there are no logs."""
+    """The method ``name`` of the list: it tells those who listen, with an empty dict where there are no logs."""
     if "batch" in name or "epoch" in name:
 
         def tell(self, index, logs=None):
             logs = {} if logs is None else logs
-            for callback in self.callbacks:
+            for callback in self._listeners[name]:
                 getattr(callback, name)(index, logs)
     else:
 
         def tell(self, logs=None):
             logs = {} if logs is None else logs
-            for callback in self.callbacks:
+            for callback in self._listeners[name]:
                 getattr(callback, name)(logs)
 
     tell.__name__ = name

@@ -425,12 +425,12 @@ class Optimizer:
                 self.build(variables)
         if len(grads) != len(variables):
             raise ValueError(f"{own}: {len(grads)} gradients were given for {len(variables)} variables.")
-        for variable in variables:
-            if id(variable) not in self._index:
-                raise ValueError(
-                    f"{own} was built for other variables: it has no state for {variable.path!r}. "
-                    f"Make a new optimizer, or build this one with all variables: optimizer.build(variables)."
-                )
+        if not all(map(self._index.__contains__, map(id, variables))):
+            unknown = next(v for v in variables if id(v) not in self._index)
+            raise ValueError(
+                f"{own} was built for other variables: it has no state for {unknown.path!r}. "
+                f"Make a new optimizer, or build this one with all variables: optimizer.build(variables)."
+            )
         return variables
 
     def _with_gradients(self, grads, variables):

@@ -121,23 +121,27 @@ class ArrayData:
 
     def order(self):
         """The order of the samples in the next epoch."""
+        return self._orders(1)[0]
+
+    def _orders(self, epochs):
+        """(epochs, samples): the orders in the next epochs, the same however many are asked for at a time."""
+        same = np.tile(self._order, (epochs, 1))
         if not self.shuffle:
-            return self._order
+            return same
         if self._random is None:
             self._random = seeds.generator()
-        if self.shuffle == "batch":
-            return self._shuffled_batches()
-        return self._random.permutation(self._order)
-
-    def _shuffled_batches(self):
+        if self.shuffle != "batch":
+            return self._random.permuted(same, axis=1, out=same)
         cut = self.full_steps * self.batch_size
-        rows = self._order[:cut].reshape(-1, self.batch_size)
-        return np.concatenate([self._random.permutation(rows).ravel(), self._order[cut:]])
+        starts = np.tile(np.arange(0, cut, self.batch_size, dtype=np.int32), (epochs, 1))
+        starts = self._random.permuted(starts, axis=1)
+        rows = starts[:, :, None] + self._order[: self.batch_size]
+        return np.concatenate([rows.reshape(epochs, cut), same[:, cut:]], axis=1)
 
     def rows(self, epochs):
         """(epochs, steps, batch) indices of the full batches, and (epochs, rest) of the last, or None."""
         cut = self.full_steps * self.batch_size
-        orders = np.stack([self.order() for _ in range(epochs)])
+        orders = self._orders(epochs)
         rows = orders[:, :cut].reshape(epochs, self.full_steps, self.batch_size)
         return rows, orders[:, cut:] if cut < self.size else None
 
