@@ -92,6 +92,7 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self.fn_kwargs = kwargs
         vars(self).update(kwargs)
+        self.casts_labels = getattr(fn, "casts_labels", True)
         self._elementwise = getattr(fn, "elementwise", None)
         if self._elementwise is not None and kwargs:
             # whatever the axis, the mean of the means is the mean
@@ -221,6 +222,12 @@ def _pair(y_true, y_pred):
     """The two as tensors of one dtype, that of the predictions."""
     y_pred = ops.convert_to_tensor(y_pred)
     return as_dtype(y_true, dtype_of(y_pred)), y_pred
+
+
+def _of_indices(function):
+    """A loss function whose labels are indices: they keep their dtype."""
+    function.casts_labels = False
+    return function
 
 
 def _per_sample(function):
@@ -406,6 +413,7 @@ def categorical_focal_crossentropy(
     return ops.sum(ops.multiply(ops.power(1.0 - probability, gamma) * entropy, alpha), axis=axis)
 
 
+@_of_indices
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """The cross-entropy of labels that are indices of classes along ``axis``; 0 where they are ``ignore_class``."""
     y_true, y_pred = class_indices(y_true, y_pred, axis), ops.convert_to_tensor(y_pred)
@@ -454,6 +462,7 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     return 1.0 - overlap / (overlap + alpha * missed + beta * made_up + config.epsilon())
 
 
+@_of_indices
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
     """The circle loss of embeddings with unit norm: those of one label (``y_true``, an int) shall lie close together.
 
@@ -479,6 +488,7 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
     return ops.softplus(attraction + repulsion)
 
 
+@_of_indices
 def ctc(y_true, y_pred):
     """Connectionist temporal classification: labels (batch, length), padded with 0, against logits.
 
@@ -657,8 +667,6 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """The cross-entropy of labels that are indices of classes; those of ``ignore_class`` do not count."""
 
-    casts_labels = False
-
     def __init__(
         self,
         from_logits=False,
@@ -709,8 +717,6 @@ class Tversky(LossFunctionWrapper):
 class Circle(LossFunctionWrapper):
     """The circle loss, for embeddings of unit norm. A sample that has no others of its label does not count."""
 
-    casts_labels = False
-
     def __init__(
         self,
         gamma=80.0,
@@ -729,8 +735,6 @@ class Circle(LossFunctionWrapper):
 
 class CTC(LossFunctionWrapper):
     """Connectionist temporal classification of logits (batch, time, classes), with class 0 the blank."""
-
-    casts_labels = False
 
     def __init__(self, reduction="sum_over_batch_size", name="ctc", dtype=None):
         super().__init__(ctc, reduction, name, dtype)

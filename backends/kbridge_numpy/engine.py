@@ -95,7 +95,9 @@ class NumPyBackend(Backend):
             for item in variables:
                 if getattr(item, "is_variable", False):
                     value = None if outer is None else outer.get(id(item))
-                    value = item.storage if value is None else value
+                    if value is None:
+                        held_by, value = item._cell
+                        value = value if held_by is self else item.storage
                     if value.dtype in FLOATS:
                         value = bindings[id(item)] = tape.watch(value)
                 else:
@@ -146,17 +148,17 @@ class NumPyBackend(Backend):
 
     def gather(self, data, row):
         row = strip(row)
-        return map_structure(lambda x: np.take(x, row, axis=0), data)
+        return map_structure(lambda x: x.take(row, 0), data)
 
     # -- optimizers
 
     def update(self, rule, gradients, values, slots, scalars):
         if depth() or get_frame().bindings or not getattr(rule, "elementwise", False):
             return super().update(rule, gradients, values, slots, scalars)
-        rows = [(variable, *own) for variable, own in zip(values, slots, strict=True)]
-        key = tuple([id(variable) for variable in values])
+        key = tuple(map(id, values))
         joined = self._joined.get(key)
-        if joined is None or not joined.holds(rows):
+        if joined is None or not joined.holds(values, slots):
+            rows = [(variable, *own) for variable, own in zip(values, slots, strict=True)]
             if any(slot.shape != row[0].shape for row in rows for slot in row):
                 return super().update(rule, gradients, values, slots, scalars)
             for other in [other for other in self._joined if not set(key).isdisjoint(other)]:
@@ -181,7 +183,7 @@ class _Joined:
     """Storages of variables and their slots, as flat arrays: small ones of like dtypes are views into a common one.
 
     groups: pairs (indices of variables, flat arrays of the variables and of each slot).
-    views:  the storage of each variable and its slots, one after the other, as it was set.
+    views:  the storages of the variables, then of the slots of each, as they were set.
     """
 
     def __init__(self, engine, rows):
@@ -203,11 +205,11 @@ class _Joined:
                     views[i][place] = view
                 flats.append(flat)
             self.groups.append((members, flats))
-        self.views = [view for row in views for view in row]
+        self.views = [row[0] for row in views] + [view for row in views for view in row[1:]]
 
-    def holds(self, rows):
+    def holds(self, values, slots):
         """Whether each variable still lives here: none was assigned to or moved to another engine meanwhile."""
-        found = [variable._cell[1] for row in rows for variable in row]
+        found = [variable._cell[1] for row in (values, *slots) for variable in row]
         return len(found) == len(self.views) and all(map(is_, found, self.views))
 
 

@@ -52,6 +52,8 @@ def divide_no_nan(x1, x2):
     if type(x1) is Traced or type(x2) is Traced:
         return NotImplemented
     dtype = getattr(x1, "dtype", None) or x2.dtype  # one of them may be a Python number
+    if getattr(x1, "shape", ()) == () == getattr(x2, "shape", ()):
+        return dtype.type(x1 / x2 if x2 else 0)
     quotient = np.zeros(np.broadcast_shapes(np.shape(x1), np.shape(x2)), dtype)
     return np.divide(x1, x2, out=quotient, where=np.not_equal(x2, 0))
 
@@ -190,7 +192,13 @@ def log_softmax(x, axis=-1):
     return y
 
 
-rule(softmax, lambda g, y, _x, axis: y * (g - _total(g * y, axis)))
+
+
+def _softmax_slope(g, y, _x, axis):
+    return y * (g - _total(g * y, axis))
+
+
+rule(softmax, _softmax_slope)
 rule(log_softmax, lambda g, y, _x, axis: g - np.exp(y) * _total(g, axis))
 
 # -- losses
@@ -311,6 +319,37 @@ def _sparse_cross_entropy_of_shares(traced, target, output, epsilon):
     return loss, pull
 
 
+@differentiable(once=True)
+def _sparse_cross_entropy_of_softmax(traced, target, output, epsilon):
+    """As above, where ``output`` is the softmax of what is differentiated: the two gradients together are short."""
+    own, exists = _places(target, output)
+    share = output.take(own)
+    kept = np.minimum(np.maximum(share, epsilon), 1 - epsilon)
+    loss = -np.log(kept)
+    if exists is not None:
+        loss[~exists] = 0
+
+    def pull(g):
+        g = g * (share == kept)
+        if exists is not None:
+            g *= exists
+        slope = output * g[:, None]
+        slope.reshape(-1)[own] -= g
+        return None, slope, None
+
+    return loss, pull
+
+
+def _before_softmax(y):
+    """A box in the place of the one that ``y`` is the softmax of along the last axis, as its tape knows; else None."""
+    entry = y.tape.entries and y.tape.entries[y.index]
+    if entry and type(entry[0]) is tuple:
+        ((rule, parent, _), *_), _, args, _ = entry
+        if rule is _softmax_slope and args[1] == -1:
+            return Traced(y.value, y.tape, parent)
+    return None
+
+
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if from_logits or axis not in (-1, output.ndim - 1) or output.dtype.itemsize == 2:
         return NotImplemented
@@ -318,7 +357,11 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     if target.shape not in (output.shape[:-1], (*output.shape[:-1], 1)):
         return NotImplemented
     if output.ndim == 2:
-        return _sparse_cross_entropy_of_shares(target.reshape(-1), output, config.epsilon())
+        target = target.reshape(-1)
+        source = _before_softmax(output) if type(output) is Traced else None
+        if source is not None:
+            return _sparse_cross_entropy_of_softmax(target, source, config.epsilon())
+        return _sparse_cross_entropy_of_shares(target, output, config.epsilon())
     flat = output.reshape(-1, output.shape[-1])
     loss = _sparse_cross_entropy_of_shares(target.reshape(-1), flat, config.epsilon())
     return loss if loss is NotImplemented else loss.reshape(output.shape[:-1])

@@ -75,7 +75,7 @@ class Tape:
         entries = self.entries
         last = result.index
         grads = [None] * (last + 1) + [None] * self.leaves
-        grads[last] = np.ones_like(strip(result))
+        grads[last] = np.ones(result.shape, result.dtype)
         owned = set()  # the sums made here, which may grow in place
         for i in range(last, self.leaves - 1, -1):
             entry = entries[i]

@@ -138,10 +138,9 @@ def _implement(spec, engine):
                 f"Its module needs a function {spec.name}{spec.signature}."
             )
         run = spec.body
-    elif not spec.required:
-        run = _declinable(run, spec.body)
     if spec.out is not None:
-        run = _with_result_dtype(run, spec.out, engine)
+        run = _with_result_dtype(_declinable(run, spec.body), spec.out, engine)
+    body = spec.body  # what takes the place of ``run`` where that leaves a case to it
 
     tensor_types = engine.tensor_types
     # every rule leaves a float as it is, and only these leave everything else
@@ -149,7 +148,7 @@ def _implement(spec, engine):
     leading = spec.positions[:2]
 
     def slow(args, kwargs):
-        return _slow(spec, engine, run, native, args, kwargs)
+        return _slow(spec, engine, _declinable(run, body), native, args, kwargs)
 
     if leading[:1] == ["Tensor"] and list(spec.kinds.values()) == ["Tensor"]:
 
@@ -157,7 +156,8 @@ def _implement(spec, engine):
             if args:
                 x = args[0]
                 if type(x) in tensor_types and (accepted is None or x.dtype in accepted):
-                    return run(*args, **kwargs)
+                    result = run(*args, **kwargs)
+                    return body(*args, **kwargs) if result is NotImplemented else result
             return slow(args, kwargs)
 
         return unary
@@ -172,15 +172,17 @@ def _implement(spec, engine):
                         b = b.value
                         args = (a, b, *args[2:])
                     if type(b) in tensor_types:
-                        if a.dtype == b.dtype and (accepted is None or a.dtype in accepted):
-                            return run(*args, **kwargs)
-                    elif native and type(b) in (float, int) and a.dtype in engine.float_dtypes:
-                        return run(*args, **kwargs)
+                        fits = a.dtype == b.dtype and (accepted is None or a.dtype in accepted)
+                    else:
+                        fits = native and type(b) in (float, int) and a.dtype in engine.float_dtypes
+                    if fits:
+                        result = run(*args, **kwargs)
+                        return body(*args, **kwargs) if result is NotImplemented else result
             return slow(args, kwargs)
 
         return binary
 
-    kinds, uniform = spec.kinds, spec.rule is not None
+    kinds, uniform, tensor_names = spec.kinds, spec.rule is not None, frozenset(spec.kinds)
     known = [(i, kind == "Tensors", uniform and kind != "Other") for i, kind in enumerate(spec.positions) if kind]
 
     def general(*args, **kwargs):
@@ -211,9 +213,10 @@ def _implement(spec, engine):
                             return slow(args, kwargs)
                     elif item.dtype != dtype:
                         return slow(args, kwargs)
-        if kwargs and any(kwargs.get(name) is not None for name in kinds):
+        if kwargs and not tensor_names.isdisjoint(kwargs) and any(kwargs.get(name) is not None for name in kinds):
             return slow(args, kwargs)
-        return run(*values, **kwargs)
+        result = run(*values, **kwargs)
+        return body(*values, **kwargs) if result is NotImplemented else result
 
     return general
 

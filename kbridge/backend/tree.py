@@ -36,9 +36,11 @@ def _flatten(tree, leaves):
 
 def map_structure(fn, tree, *others):
     """``fn`` of corresponding leaves, in a structure like ``tree``."""
+    if not others:
+        return _map(fn, tree)
     if isinstance(tree, dict):
         mapped = {key: map_structure(fn, tree[key], *(other[key] for other in others)) for key in tree}
-        return mapped if type(tree) is dict else _rebuild_dict(tree, mapped)
+        return _rebuild_dict(tree, mapped)
     if isinstance(tree, (list, tuple)):
         for other in others:
             if len(other) != len(tree):
@@ -48,7 +50,25 @@ def map_structure(fn, tree, *others):
     return fn(tree, *others)
 
 
+def _map(fn, tree):
+    kind = type(tree)  # the plain kinds first: every step of training comes this way
+    if kind is tuple:
+        return tuple([_map(fn, item) for item in tree])
+    if kind is list:
+        return [_map(fn, item) for item in tree]
+    if kind is dict:
+        return {key: _map(fn, item) for key, item in tree.items()}
+    if isinstance(tree, dict):
+        return _rebuild_dict(tree, {key: _map(fn, item) for key, item in tree.items()})
+    if isinstance(tree, (list, tuple)):
+        items = [_map(fn, item) for item in tree]
+        return kind(*items) if _is_named_tuple(tree) else kind(items)
+    return fn(tree)
+
+
 def _rebuild_dict(like, mapped):
+    if type(like) is dict:
+        return mapped
     if hasattr(like, "default_factory"):
         return type(like)(like.default_factory, mapped)
     return type(like)(mapped)
@@ -62,8 +82,7 @@ def pack(structure, leaves):
 def _pack(structure, leaves):
     if isinstance(structure, dict):
         packed = {key: _pack(structure[key], leaves) for key in _keys(structure)}
-        packed = {key: packed[key] for key in structure}
-        return packed if type(structure) is dict else _rebuild_dict(structure, packed)
+        return _rebuild_dict(structure, {key: packed[key] for key in structure})
     if isinstance(structure, (list, tuple)):
         items = [_pack(item, leaves) for item in structure]
         return type(structure)(*items) if _is_named_tuple(structure) else type(structure)(items)

@@ -75,7 +75,7 @@ class Variable(Operators):
         if bindings is not None:
             bound = bindings.get(id(self))
             if bound is not None:
-                return self._autocast(bound, frame)
+                return bound if frame.autocast is None else self._autocast(bound, frame)
             if frame.captures:
                 frame.touched[id(self)] = self
         engine, storage = self._cell

@@ -10,6 +10,9 @@ from kbridge.backend.variable import Variable
 from kbridge.objects import serialize_keras_object
 
 
+_NUMBERS_AND_TEXTS = (bool, int, float, str)  # what holds no variable
+
+
 class Metric:
     """A number about predictions, gathered over batches. To write one, define ``update_state`` and ``result``.
 
@@ -60,13 +63,14 @@ class Metric:
         """Its variables, and those of metrics that it holds."""
         self._check_constructed()
         found = {id(variable): variable for variable in self._variables}
-        held = []
         for value in vars(self).values():
-            held.extend(flatten(value) if is_nested(value) else (value,))
-        found.update((id(value), value) for value in held if isinstance(value, Variable))
-        for metric in held:
-            if isinstance(metric, Metric) and metric is not self:
-                found.update((id(variable), variable) for variable in metric.variables)
+            if value is None or type(value) in _NUMBERS_AND_TEXTS:
+                continue
+            for item in flatten(value) if is_nested(value) else (value,):
+                if isinstance(item, Variable):
+                    found[id(item)] = item
+                elif isinstance(item, Metric) and item is not self:
+                    found.update((id(variable), variable) for variable in item.variables)
         return list(found.values())
 
     @property

@@ -179,10 +179,10 @@ class Model(Trainer, Layer):
                 if one is not None:
                     remember_mask(value, one)
         outputs = plan.run(values, training, masked)
-        masks = [None] * len(outputs) if masked else self._output_masks(values)
-        for output, one in zip(outputs, masks):
-            if one is not None:
-                remember_mask(output, one)
+        if plan.has_masks and not masked:
+            for output, one in zip(outputs, self._output_masks(values)):
+                if one is not None:
+                    remember_mask(output, one)
         return outputs[0] if plan.outputs is plan.flat_outputs[0] else pack(plan.outputs, outputs)
 
     def _output_masks(self, values):
@@ -206,7 +206,7 @@ class Model(Trainer, Layer):
             super()._carry_mask(args, kwargs, outputs)
 
     def _carry_symbolic_mask(self, args, outputs):
-        if self._plan is None or any(s is not None for s in self._plan.masks()):
+        if self._plan is None or self._plan.has_masks:
             super()._carry_symbolic_mask(args, outputs)
 
     def _inputs_in_order(self, inputs):

@@ -1,5 +1,7 @@
 """The plan: a graph of nodes, made into a flat list of steps that runs without looking anything up."""
 
+from functools import cached_property
+
 from kbridge.backend import dtypes
 from kbridge.backend.symbolic import KerasTensor, Node, is_symbol
 from kbridge.backend.tree import flatten, map_structure
@@ -28,6 +30,11 @@ class Plan:
     def masks(self):
         """The symbols of the outputs' masks (None where there is none)."""
         return [x.mask for x in self.flat_outputs]
+
+    @cached_property
+    def has_masks(self):
+        """Whether any output has one."""
+        return any(x.mask is not None for x in self.flat_outputs)
 
     def run(self, values, training=None, masked=False):
         """The outputs (a flat list) for the inputs' values (a flat list).

@@ -82,17 +82,6 @@ class Losses:
                 tracker.update_state(part, sample_weight=count)
 
 
-class _FunctionLoss(losses_module.Loss):
-    """A function ``fn(y_true, y_pred)`` of the user's as a loss."""
-
-    def __init__(self, function):
-        super().__init__(name=getattr(function, "__name__", "loss"))
-        self.function = function
-
-    def call(self, y_true, y_pred):
-        return self.function(y_true, y_pred)
-
-
 def _loss(given, name):
     if given is None:
         return None
@@ -107,7 +96,7 @@ def _loss(given, name):
         raise ValueError(
             f"compile: the loss of output {name!r} must be a name, a Loss or a function. Received: {given!r}."
         )
-    return _FunctionLoss(found)
+    return losses_module.LossFunctionWrapper(found, name=getattr(found, "__name__", "loss"))
 
 
 class Metrics:
