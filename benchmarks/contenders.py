@@ -50,6 +50,8 @@ def hand(engine, row):
     return None if function is None else function(row)
 
 
+WARMING = 3  # seconds
+
 CONTENDERS = {"kbridge": kbridge, "hand": hand, "keras": keras}
 
 
@@ -64,6 +66,9 @@ def measure(contender, engine, name, repeats):
         return None
     work()
     first = time.perf_counter() - begun
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < WARMING:  # until everything that measures itself has made up its mind
+        work()
     best = float("inf")
     for _ in range(repeats):
         begun = time.perf_counter()

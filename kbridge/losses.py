@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from functools import partial, wraps
+from functools import wraps
 
 from kbridge import config, dtype_policies, ops
 from kbridge.backend import dtypes, names, registry
@@ -93,10 +93,8 @@ class LossFunctionWrapper(Loss):
         self.fn_kwargs = kwargs
         vars(self).update(kwargs)
         self.casts_labels = getattr(fn, "casts_labels", True)
-        self._elementwise = getattr(fn, "elementwise", None)
-        if self._elementwise is not None and kwargs:
-            # whatever the axis, the mean of the means is the mean
-            self._elementwise = partial(self._elementwise, **{k: v for k, v in kwargs.items() if k != "axis"})
+        # whatever the axis, the mean of the means is the mean
+        self._elementwise_kwargs = {key: value for key, value in kwargs.items() if key != "axis"}
 
     def call(self, y_true, y_pred):
         if not is_nested(y_pred) and not is_nested(y_true):
@@ -104,7 +102,7 @@ class LossFunctionWrapper(Loss):
         return self.fn(y_true, y_pred, **self.fn_kwargs)
 
     def mean(self, y_true, y_pred):
-        elementwise = self._elementwise
+        elementwise = getattr(self.fn, "elementwise", None)
         if elementwise is None or type(self).call is not LossFunctionWrapper.call or is_nested(y_pred):
             return None
         if y_true.shape != y_pred.shape:
@@ -113,7 +111,7 @@ class LossFunctionWrapper(Loss):
                 return None
         if 0 in tuple(y_pred.shape):
             return None
-        return ops.mean(elementwise(y_true, y_pred))
+        return ops.mean(elementwise(y_true, y_pred, **self._elementwise_kwargs))
 
     def get_config(self):
         config = {**super().get_config(), **serialize_keras_object(self.fn_kwargs)}

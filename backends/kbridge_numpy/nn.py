@@ -192,8 +192,6 @@ def log_softmax(x, axis=-1):
     return y
 
 
-
-
 def _softmax_slope(g, y, _x, axis):
     return y * (g - _total(g * y, axis))
 

@@ -196,8 +196,8 @@ class Backend:
         return {}
 
     def prefers_loop(self, seconds_per_step):
-        """Whether a loop of steps compiled as one is likely to beat single steps that take so long."""
-        return not self.eager and seconds_per_step < 2e-3
+        """Whether a loop of steps compiled as one may beat single steps that take so long; it is then tried."""
+        return not self.eager and seconds_per_step < 0.25
 
     def version(self):
         """The version of the library underneath."""

@@ -9,7 +9,6 @@ from kbridge.backend.tree import flatten, is_nested
 from kbridge.backend.variable import Variable
 from kbridge.objects import serialize_keras_object
 
-
 _NUMBERS_AND_TEXTS = (bool, int, float, str)  # what holds no variable
 
 

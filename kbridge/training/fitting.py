@@ -116,11 +116,9 @@ class Run:
             self.model.reset_metrics()
         self.callbacks.on_epoch_begin(self.epoch)
         if self.by_steps or not self._loop_pays():
-            begun = time.perf_counter()
             logs = self._steps()
-            self.clock.spent += time.perf_counter() - begun
         else:
-            logs = {name: values[0] for name, values in self._run_epochs(1).items()}
+            logs = {name: values[0] for name, values in self._run_epochs(1)[0].items()}
         self.data.end_epoch()
         if self.validation is not None and self._validates():
             watchers = self.callbacks.for_evaluation()
@@ -187,13 +185,17 @@ class Run:
         steps = self.model.steps_per_execution
         if isinstance(steps, int):
             return steps > 1
-        seconds = self.clock.seconds
-        if seconds is None or not self.engine.prefers_loop(seconds):
+        clock = self.clock
+        if clock.seconds is None:
+            return False
+        if clock.looped is not None:
+            return clock.looped <= clock.seconds
+        if not self.engine.prefers_loop(clock.seconds):
             return False
         # What single steps have cost so far, in earlier fits too, counts like what is to come: at worst the
-        # loop is compiled when as much time has gone as that takes.
-        left = (self.epochs - self.epoch) * self.data.steps * seconds
-        return left + self.clock.spent > self.clock.compiling
+        # loop is compiled when as much could have been saved as that takes.
+        steps = (self.epochs - self.epoch) * self.data.steps + clock.singly
+        return steps * clock.expected_gain() > clock.compiling
 
     def _may_join_epochs(self):
         """Whether several epochs may run as one piece, the callbacks being told afterwards."""
@@ -210,11 +212,7 @@ class Run:
         steps, clock = self.data.steps, self.clock
         looped = self._loop_pays()
         count = clock.epochs(steps, looped, _LARGEST_PIECE // (steps * self.data.batch_size))
-        count = min(count, self.epochs - self.epoch)
-        begun = time.perf_counter()
-        logs = self._run_epochs(count)
-        seconds = (time.perf_counter() - begun) / count
-        clock.took(seconds / steps, count * steps, looped)
+        logs, seconds = self._run_epochs(min(count, self.epochs - self.epoch))
         self.callbacks.params["seconds"] = seconds  # how long each of these epochs took: they are told of afterwards
         for values in zip(*logs.values()):
             last = dict(zip(logs, values))
@@ -225,13 +223,18 @@ class Run:
         return last
 
     def _run_epochs(self, count):
-        """Run whole epochs; returns the list of each log's values."""
+        """Run whole epochs; returns each log's values as a list, and the seconds an epoch took."""
         if not self.fresh:
             self.model.reset_metrics()
+        begun = time.perf_counter()
         rows, tail = self.data.rows(count)
-        run = self.model._function("loop" if self._loop_pays() else "steps")
+        looped = self._loop_pays()
+        run = self.model._function("loop" if looped else "steps")
         self.fresh = True
-        return {name: values.tolist() for name, values in run(self.data.on_device(), rows, tail).items()}
+        logs = {name: values.tolist() for name, values in run(self.data.on_device(), rows, tail).items()}
+        seconds = (time.perf_counter() - begun) / count
+        self.clock.took(seconds / self.data.steps, count * self.data.steps, looped)
+        return logs, seconds
 
 
 class _Clock:
@@ -240,8 +243,9 @@ class _Clock:
     def __init__(self):
         self.compiling = 0.0
         self.seconds = None  # of a single step
-        self.looped = None  # of a step in a compiled loop
-        self.spent = 0.0  # in single steps so far
+        self.looped = None  # of a step in a compiled loop, once that is compiled
+        self.singly = 0  # how many single steps there have been
+        self._compiled = False
         self._piece = {}  # epochs in a piece, kept: a loop of another length may have to be compiled
 
     def begin(self):
@@ -250,6 +254,7 @@ class _Clock:
 
     def tick(self, engine):
         """A step has been started (an engine may still be at it)."""
+        self.singly += 1
         if self.seconds is not None:
             return
         self._steps += 1
@@ -261,18 +266,23 @@ class _Clock:
             engine.synchronize()
             self.seconds = (time.perf_counter() - self._begun) / (self._steps - 1)
 
+    def expected_gain(self):
+        """Seconds that a step in a loop is likely to save: those between steps, and a little of its own."""
+        return min(self.seconds, 1e-4 + self.seconds / 8)
+
     def took(self, seconds, steps, looped):
-        """Each of the ``steps`` of a piece took ``seconds``, compiling the loop included where that was done."""
-        if looped:
-            self.looped = min(seconds, self.looped or self.seconds)
-        else:
+        """Each of the ``steps`` of a piece took ``seconds``; the first piece in a loop compiled it, too."""
+        if not looped:
             self.seconds = seconds
-            self.spent += seconds * steps
+            self.singly += steps
+        elif self._compiled:
+            self.looped = min(seconds, self.looped or seconds)
+        self._compiled |= looped
 
     def epochs(self, steps, looped, most):
         """How many epochs make a piece."""
-        # A loop that has not run yet is likely to be several times as fast as single steps.
-        seconds = (self.looped or self.seconds / 8) if looped else self.seconds
+        # A loop that has not run yet is likely to be several times as fast as short single steps.
+        seconds = (self.looped or self.seconds - self.expected_gain() * 7 / 8) if looped else self.seconds
         wanted = max(1, min(most, int(_PIECE_SECONDS / max(seconds * steps, 1e-9))))
         kept = self._piece.get((steps, looped), 0)
         if not kept / 8 < wanted <= kept * 8:
