@@ -16,7 +16,8 @@ from kbridge.backend.symbolic import KerasTensor
 from kbridge.layers.masks import mask_of, remember_mask
 
 sys.path.insert(0, str(Path(__file__).parent))
-from layer_cases import CASES, coefficients, leaves, open_shapes, refill  # noqa: E402
+from layer_cases import CASES  # noqa: E402
+from layer_cases.case import coefficients, leaves, open_shapes, refill  # noqa: E402
 
 PER_CASE = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
@@ -27,8 +28,8 @@ def references(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keras")
     path = folder / "reference.npz"
     environment = {**os.environ, "KERAS_BACKEND": "torch", "KERAS_HOME": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    program = [sys.executable, str(Path(__file__).parent / "layer_cases.py"), str(path)]
-    subprocess.run(program, env=environment, check=True, timeout=600)
+    program = [sys.executable, "-m", "layer_cases", str(path)]
+    subprocess.run(program, env=environment, check=True, timeout=600, cwd=Path(__file__).parent)
     stored = np.load(path)
     found = {case: ({}, facts) for case, facts in zip(CASES, json.loads(str(stored["facts"])))}
     for name in stored.files:
