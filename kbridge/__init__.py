@@ -11,6 +11,8 @@ with kbridge.use_backend("jax"):
 
 __version__ = "0.1.0"
 
+from importlib import import_module
+
 from kbridge import activations as activations
 from kbridge import backend as backend
 from kbridge import callbacks as callbacks
@@ -49,3 +51,16 @@ from kbridge.optimizers import Optimizer as Optimizer
 from kbridge.regularizers import Regularizer as Regularizer
 from kbridge.training.autodiff import grad as grad
 from kbridge.training.autodiff import value_and_grad as value_and_grad
+
+# Parts that most programs do without are imported when they are first asked for.
+_LATER = ("applications", "datasets", "distillation", "preprocessing", "visualization", "wrappers")
+
+
+def __getattr__(name):
+    if name in _LATER:
+        return import_module(f"kbridge.{name}")
+    raise AttributeError(f"module 'kbridge' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LATER})
