@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 
+import ml_dtypes  # noqa: F401  (gives NumPy its bfloat16)
 import numpy as np
 import pytest
 
 import kbridge.ops  # noqa: F401  (defines the ops)
-from kbridge import config
+from kbridge import Input, config, ops
 from kbridge.backend import abstract, dtypes, registry, seeds, tree
 from kbridge.backend.abstract import Abstract
 from kbridge.backend.frame import entered, get_frame
@@ -687,3 +688,17 @@ def test_threads_draw_different_numbers():
     for thread in threads:
         thread.join()
     assert len(set(found)) == 400
+
+
+def test_an_unknown_dimension_fits_a_known_one():
+    x, y = Input((None, 3)), Input((16, 3))
+    assert (x + y).shape == (None, 16, 3)
+    assert ops.add(x, np.zeros((16, 3), "float32")).shape == (None, 16, 3)
+    assert ops.concatenate([x, y], axis=-1).shape == (None, 16, 6)
+    assert ops.matmul(y, Input((None, 4))).shape == (None, 16, 4)
+    assert ops.einsum("abc,acd->abd", x, Input((None, 4))).shape == (None, None, 4)
+
+
+def test_an_error_about_shapes_shows_unknown_dimensions_as_none():
+    with pytest.raises(ValueError, match=r"\(None, None, 3\) and \(None, None, 4\) cannot be broadcast"):
+        Input((None, 3)) + Input((None, 4))

@@ -5,6 +5,8 @@ other op is its portable body. So a layer's or a function's output shape is
 found by running it, without an engine, without data, in microseconds.
 """
 
+import re
+
 from kbridge.backend import dtypes
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.interface import Backend
@@ -143,13 +145,28 @@ def broadcast_shapes(*shapes):
     result = []
     for i in range(-rank, 0):
         dims = {shape[i] for shape in shapes if len(shape) >= -i} - {1}
-        if len(dims) > 1:
+        if not agree(*dims):
             raise ValueError(
                 f"The shapes {' and '.join(map(str, shapes))} cannot be broadcast together: "
                 f"in axis {i} they have {' and '.join(map(str, sorted(dims)))}."
             )
-        result.append(dims.pop() if dims else 1)
+        result.append(common(*dims) if dims else 1)
     return tuple(result)
+
+
+def is_open(dim):
+    """Whether ``dim`` is not known, or stands for one that is not, or for a multiple of it."""
+    return dim is None or bool(dim) and any(dim % trial == 0 for trial in TRIALS)
+
+
+def agree(*dims):
+    """Whether dimensions may be equal: what is not known may be anything."""
+    return len({dim for dim in dims if not is_open(dim)}) <= 1
+
+
+def common(*dims):
+    """What dimensions that agree have in common: a known one if there is one."""
+    return next((dim for dim in dims if not is_open(dim)), dims[0])
 
 
 engine = AbstractBackend()
@@ -172,7 +189,11 @@ def trace_shapes(function, args, kwargs, is_symbol):
             return leaf
 
         with entered(get_frame().child(engine=engine, bindings=None, captures=False)):
-            return function(*map_structure(fill, list(args)), **map_structure(fill, dict(kwargs)))
+            try:
+                return function(*map_structure(fill, list(args)), **map_structure(fill, dict(kwargs)))
+            except ValueError as error:
+                told = re.sub(rf"\b{trial}\b", "None", str(error))
+                raise (error if told == str(error) else ValueError(told)) from error.__cause__
 
     first = attempt(TRIALS[0])
     if all(None not in leaf.shape for leaf in flatten([args, kwargs]) if is_symbol(leaf)):

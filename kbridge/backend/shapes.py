@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from kbridge.backend import dtypes
-from kbridge.backend.abstract import TRIALS, Abstract, broadcast_shapes
+from kbridge.backend.abstract import Abstract, agree, broadcast_shapes, common, is_open
 
 
 def canonical_axis(axis, rank, what="axis"):
@@ -38,7 +38,7 @@ def matmul(x1, x2):
         raise ValueError(f"matmul takes tensors of rank 1 or more. Received shapes {a} and {b}.")
     left = (1, *a) if len(a) == 1 else a
     right = (*b, 1) if len(b) == 1 else b
-    if left[-1] != right[-2]:
+    if not agree(left[-1], right[-2]):
         raise ValueError(
             f"matmul: the last axis of the first shape {a} is {left[-1]}, but the axis that meets it in the "
             f"second, {b}, is {right[-2]}."
@@ -74,7 +74,7 @@ def iota(start, stop, step, dtype):
 
 def tried(dims):
     """The first of ``dims`` that stands for one not known, or None: nothing can be said of what divides it."""
-    return next((dim for dim in dims if dim and any(dim % trial == 0 for trial in TRIALS)), None)
+    return next(filter(is_open, dims), None)
 
 
 def reshape(x, newshape):
@@ -136,8 +136,9 @@ def concatenate(xs, axis=0):
     shape = list(xs[0].shape)
     axis = canonical_axis(axis, len(shape))
     for x in xs:
-        if len(x.shape) != len(shape) or any(i != axis and m != n for i, (m, n) in enumerate(zip(x.shape, shape))):
+        if len(x.shape) != len(shape) or not all(agree(*p) for i, p in enumerate(zip(x.shape, shape)) if i != axis):
             raise ValueError(f"concatenate: shapes must agree but in axis {axis}. Received: {[x.shape for x in xs]}.")
+        shape = [common(m, n) for m, n in zip(shape, x.shape)]
     shape[axis] = sum(x.shape[axis] for x in xs)
     return tuple(shape)
 
@@ -292,9 +293,9 @@ def einsum(subscripts, *operands, **kwargs):
             raise ValueError(f"einsum: the term {term!r} of {subscripts!r} does not fit the shape {x.shape}.")
         for label, dim in zip(before + after, x.shape[: len(before)] + x.shape[x.ndim - len(after) :]):
             known = sizes.setdefault(label, dim)
-            if 1 not in (known, dim) and known != dim:
+            if 1 not in (known, dim) and not agree(known, dim):
                 raise ValueError(f"einsum: {label!r} of {subscripts!r} is both {known} and {dim} long.")
-            sizes[label] = max(known, dim) if known and dim else 0
+            sizes[label] = dim if known == 1 else known if dim == 1 else common(known, dim)
         dots = broadcast_shapes(dots, x.shape[len(before) : x.ndim - len(after)])
     if not arrow:
         output = "..." + "".join(sorted(label for label in sizes if inputs.count(label) == 1))

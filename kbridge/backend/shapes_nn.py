@@ -4,7 +4,7 @@ As in ``shapes.py``: a rule takes the op's own arguments, with an ``Abstract`` f
 """
 
 from kbridge.backend import dtypes
-from kbridge.backend.abstract import Abstract, broadcast_shapes
+from kbridge.backend.abstract import Abstract, agree, broadcast_shapes
 
 # -- windows that slide over space
 
@@ -34,7 +34,7 @@ def _join(batch, spatial, channels, data_format):
 
 def convolution(inputs, kernel, strides, padding, data_format, dilation_rate, groups):
     batch, spatial, channels = _split(inputs.shape, data_format)
-    if kernel.shape[-2] * groups != channels:
+    if not agree(kernel.shape[-2] * groups, channels):
         raise ValueError(
             f"conv: the input has {channels} channels, but the kernel of shape {kernel.shape} takes "
             f"{kernel.shape[-2] * groups}. Input shape {inputs.shape}, data_format={data_format!r}."
@@ -52,7 +52,7 @@ def depthwise_convolution(inputs, kernel, strides, padding, data_format, dilatio
 
 def convolution_transpose(inputs, kernel, strides, crops, data_format, dilation_rate):
     batch, spatial, channels = _split(inputs.shape, data_format)
-    if kernel.shape[-1] != channels:
+    if not agree(kernel.shape[-1], channels):
         raise ValueError(
             f"conv_transpose: the input has {channels} channels, but the kernel of shape {kernel.shape} takes "
             f"{kernel.shape[-1]}. Input shape {inputs.shape}, data_format={data_format!r}."
@@ -80,7 +80,7 @@ def space_to_depth(x, block_size, data_format="channels_last"):
 
 
 def _square(x, name):
-    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+    if x.ndim < 2 or not agree(x.shape[-1], x.shape[-2]):
         raise ValueError(f"{name} takes square matrices, of shape (..., n, n). Received the shape {x.shape}.")
 
 
@@ -133,7 +133,7 @@ def solve(a, b, lower=False):
     _square(a, "solve")
     vector = b.ndim == a.ndim - 1
     rows = b.shape[-1] if vector else b.shape[-2]
-    if rows != a.shape[-1]:
+    if not agree(rows, a.shape[-1]):
         raise ValueError(f"solve: a of shape {a.shape} and b of shape {b.shape} do not fit together.")
     if vector:
         return (*broadcast_shapes(a.shape[:-2], b.shape[:-1]), rows)
