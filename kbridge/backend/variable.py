@@ -114,11 +114,15 @@ class Variable(Operators):
 
     def numpy(self):
         """A NumPy array with the value."""
-        engine, storage = self._cell
-        bindings = get_frame().bindings
-        if bindings is not None and id(self) in bindings:
+        if self._stood_in_for():
             return registry.current().to_numpy(self.value)
+        engine, storage = self._cell
         return storage.copy() if engine is None else np.array(engine.to_numpy(engine.read(storage)))
+
+    def _stood_in_for(self):
+        """Whether a tensor takes its place here, or is about to: in a gradient, or in what is being compiled."""
+        frame = get_frame()
+        return frame.bindings is not None and (frame.captures or id(self) in frame.bindings)
 
     def __array__(self, dtype=None, copy=None):
         value = self.numpy()
@@ -246,7 +250,8 @@ class Variable(Operators):
         return _restore, (kept, self.numpy())
 
     def __repr__(self):
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.numpy()}>"
+        value = self.value if self._stood_in_for() else self.numpy()
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={value}>"
 
 
 def _restore(fields, value):
