@@ -26,6 +26,13 @@ def true_divide(x1, x2):
     return x1 / x2
 
 
+def divide_no_nan(x1, x2):
+    if not isinstance(x2, torch.Tensor):
+        return x1 / x2 if x2 else torch.zeros_like(x1)
+    is_zero = x2 == 0
+    return (x1 / x2.masked_fill(is_zero, 1)).masked_fill(is_zero, 0)
+
+
 def floor_divide(x1, x2):
     return torch.floor(x1 / x2) if _recorded(x1, x2) else x1 // x2
 

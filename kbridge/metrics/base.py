@@ -1,7 +1,5 @@
 """What metrics have in common, and the means and sums that most of them are."""
 
-import numpy as np
-
 from kbridge import config, dtype_policies, initializers, losses, ops
 from kbridge.backend import names, registry
 from kbridge.backend.frame import entered, get_frame
@@ -104,7 +102,7 @@ class Metric:
     def reset_state(self):
         """Forget all batches."""
         for variable in self.variables:
-            variable.assign(np.zeros(variable.shape, "float32"))
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     def reset_states(self):
         self.reset_state()
