@@ -101,7 +101,17 @@ class Backend:
         ``function`` raises, no variable has changed.
         """
         self.refuse_jit(jit)
-        return function
+
+        def run(*args):
+            frame = get_frame()
+            bindings = dict(frame.bindings or {})
+            with entered(frame.child(engine=self, bindings=bindings, captures=True, touched={}, written={})) as inside:
+                result = function(*args)
+            for variable in inside.written.values():  # only now that nothing can fail any more
+                variable.assign(bindings[id(variable)])
+            return result
+
+        return run
 
     def refuse_jit(self, jit):
         """For engines that have no compiler: ``jit=True`` is an error."""

@@ -137,7 +137,7 @@ class Variable(Operators):
         if engine.abstract:
             return self
         bindings = frame.bindings
-        if self.host and engine.eager and (bindings is None or id(self) not in bindings):
+        if self.host and engine.eager and not self._stood_in_for():
             host = (
                 value if type(value) in (int, float) else engine.to_numpy(value) if engine.is_tensor(value) else value
             )

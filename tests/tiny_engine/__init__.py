@@ -59,21 +59,6 @@ class TinyBackend(Backend):
     def gather(self, data, row):
         return map_structure(lambda x: Tensor(x.array[np.asarray(row)]), data)
 
-    def compile(self, function, state=(), jit=None):
-        """The function as it is, but that assignments are kept back until it has returned."""
-        self.refuse_jit(jit)
-
-        def run(*args):
-            frame = get_frame()
-            bindings = dict(frame.bindings or {})
-            with entered(frame.child(bindings=bindings, captures=True, touched={}, written={})) as inside:
-                result = function(*args)
-            for variable in inside.written.values():
-                variable.assign(bindings[id(variable)])
-            return result
-
-        return run
-
     def value_and_grad(self, function, variables, has_aux=False):
         frame = get_frame()
         bindings, leaves, arguments = dict(frame.bindings or {}), [], []
