@@ -32,9 +32,15 @@ from kbridge import tree as tree
 from kbridge import utils as utils
 from kbridge.backend.devices import device as device
 from kbridge.backend.devices import devices as devices
+from kbridge.backend.names import name_scope as name_scope
+from kbridge.backend.operation import Operation as Operation
 from kbridge.backend.registry import available as available
 from kbridge.backend.registry import set_backend as set_backend
 from kbridge.backend.registry import use_backend as use_backend
+from kbridge.backend.remat import RematScope as RematScope
+from kbridge.backend.remat import remat as remat
+from kbridge.backend.scopes import StatelessScope as StatelessScope
+from kbridge.backend.scopes import SymbolicScope as SymbolicScope
 from kbridge.backend.symbolic import KerasTensor as KerasTensor
 from kbridge.backend.variable import Variable as Variable
 from kbridge.dtype_policies import DTypePolicy as DTypePolicy
@@ -47,18 +53,39 @@ from kbridge.losses import Loss as Loss
 from kbridge.metrics import Metric as Metric
 from kbridge.models import Model as Model
 from kbridge.models import Sequential as Sequential
+from kbridge.models.function import Function as Function
 from kbridge.optimizers import Optimizer as Optimizer
 from kbridge.regularizers import Regularizer as Regularizer
 from kbridge.training.autodiff import grad as grad
 from kbridge.training.autodiff import value_and_grad as value_and_grad
 
 # Parts that most programs do without are imported when they are first asked for.
-_LATER = ("applications", "datasets", "distillation", "preprocessing", "visualization", "wrappers")
+_LATER = (
+    "applications",
+    "datasets",
+    "distillation",
+    "distribution",
+    "export",
+    "legacy",
+    "mixed_precision",
+    "preprocessing",
+    "quantizers",
+    "saving",
+    "visualization",
+    "wrappers",
+)
+
+
+def version():
+    """The version of kbridge."""
+    return __version__
 
 
 def __getattr__(name):
     if name in _LATER:
         return import_module(f"kbridge.{name}")
+    if name == "Quantizer":
+        return import_module("kbridge.quantizers").Quantizer
     raise AttributeError(f"module 'kbridge' has no attribute {name!r}")
 
 

@@ -245,3 +245,138 @@ def reload():
     _file = _floatx = None
     for listener in _floatx_listeners:
         listener()
+
+
+# -- the rest of ``keras.config``
+
+
+def backend():
+    """The name of the engine in charge here."""
+    from kbridge.backend import registry
+
+    return registry.backend()
+
+
+def set_backend(backend):
+    """Make ``backend`` the engine of this process; live models go on with it."""
+    from kbridge.backend import registry
+
+    registry.set_backend(backend)
+
+
+def dtype_policy():
+    """The dtype policy of layers that are given none."""
+    from kbridge import dtype_policies
+
+    return dtype_policies.dtype_policy()
+
+
+def set_dtype_policy(policy):
+    """Set the dtype policy of layers that are given none: a name, a DTypePolicy or a DTypePolicyMap."""
+    from kbridge import dtype_policies
+
+    dtype_policies.set_dtype_policy(policy)
+
+
+_limits = {}  # what set_max_epochs and set_max_steps_per_epoch were given
+
+
+def _limit(name, variable):
+    if name in _limits:
+        return _limits[name]
+    text = os.environ.get(variable, "").strip()
+    return _checked_limit(variable, int(text) if text.isdecimal() else text) if text else None
+
+
+def _checked_limit(name, value):
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ValueError(f"{name} must be a positive integer or None. Received: {value!r}.")
+    return value
+
+
+def max_epochs():
+    """The most epochs that ``fit`` runs, whatever it is asked for; None where there is no such limit."""
+    return _limit("max_epochs", "KERAS_MAX_EPOCHS")
+
+
+def set_max_epochs(max_epochs):
+    """Limit the epochs of ``fit``, to try out a program quickly; None lifts the limit."""
+    _limits["max_epochs"] = _checked_limit("max_epochs", max_epochs)
+
+
+def max_steps_per_epoch():
+    """The most steps an epoch of ``fit`` has, and ``evaluate`` and ``predict`` take; None without a limit."""
+    return _limit("max_steps_per_epoch", "KERAS_MAX_STEPS_PER_EPOCH")
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch):
+    """Limit the steps of an epoch, to try out a program quickly; None lifts the limit."""
+    _limits["max_steps_per_epoch"] = _checked_limit("max_steps_per_epoch", max_steps_per_epoch)
+
+
+_interactive = True
+
+
+def is_interactive_logging_enabled():
+    """Whether progress is shown on the screen as it happens."""
+    return _interactive
+
+
+def enable_interactive_logging():
+    """Show progress on the screen: ``verbose="auto"`` draws a progress bar."""
+    global _interactive
+    _interactive = True
+
+
+def disable_interactive_logging():
+    """For logs that are kept: ``verbose="auto"`` prints a line an epoch, and messages go to Python's logging."""
+    global _interactive
+    _interactive = False
+
+
+_flash_attention = None
+
+
+def is_flash_attention_enabled():
+    """Whether attention may use a fused kernel: True, False, or None where that is left to the engine."""
+    return _flash_attention
+
+
+def enable_flash_attention():
+    """Let attention use a fused kernel wherever the engine has one."""
+    global _flash_attention
+    _flash_attention = True
+
+
+def disable_flash_attention():
+    """Attention computes its scores one step after the other, unless a call asks for a fused kernel."""
+    global _flash_attention
+    _flash_attention = False
+
+
+def is_traceback_filtering_enabled():
+    """Always False: tracebacks are shown whole."""
+    return False
+
+
+def disable_traceback_filtering():
+    """Show tracebacks whole, which is how they are always shown."""
+
+
+def enable_traceback_filtering():
+    """Not available: a warning says so, and tracebacks stay whole."""
+    warnings.warn("Traceback filtering is not available: kbridge shows tracebacks whole.", stacklevel=2)
+
+
+def is_nnx_enabled():
+    """Always False: models are not Flax modules."""
+    return False
+
+
+def enable_unsafe_deserialization():
+    """Not available: a warning says so. Nothing in a file is ever run, whoever wrote it."""
+    warnings.warn(
+        "kbridge never runs code from a file, so unsafe deserialization cannot be enabled. "
+        "Pass your classes and functions as custom_objects.",
+        stacklevel=2,
+    )

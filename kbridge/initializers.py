@@ -8,7 +8,7 @@ import numpy as np
 from kbridge.backend import dtypes, registry, seeds
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.names import snake_case
-from kbridge.backend.variable import _numpy_dtype as numpy_dtype
+from kbridge.backend.variable import numpy_dtype
 from kbridge.objects import Family, deserialize_keras_object, publish, serialize_keras_object
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from kbridge.backend import dtypes, registry
 from kbridge.backend.symbolic import KerasTensor
-from kbridge.backend.variable import _numpy_dtype as numpy_dtype
+from kbridge.backend.variable import numpy_dtype
 
 _PLAIN = (str, int, float, bool)  # what a config may hold as it is
 
@@ -294,7 +294,7 @@ def _find(config, what, name, known_as, family):
     raise UnknownObjectError(
         f"Unknown {what} {name!r}{_hint(name, known)}. If it is your own, pass "
         f"custom_objects={{{name!r}: ...}}, or decorate it with @register_keras_serializable(). "
-        f"Received the config: {config}"
+        f"Received the config: {_cut(config)}"
     )
 
 
@@ -316,7 +316,7 @@ def _instance(cls, config):
             raise
         raise TypeError(
             f"{cls.__name__} could not be made from its config: {error} "
-            f"Its from_config() has to turn nested configs into objects. Received: {inner}"
+            f"Its from_config() has to turn nested configs into objects. Received: {_cut(inner)}"
         ) from error
     if config.get("build_config") and not getattr(made, "built", False):
         made.build_from_config(config["build_config"])
@@ -347,6 +347,11 @@ _SPECIAL = {
     "__keras_tensor__": lambda config: KerasTensor(config["shape"], config["dtype"]),
     "__lambda__": _no_lambda,
 }
+
+
+def _cut(config):
+    text = str(config)
+    return text if len(text) <= 500 else f"{text[:500]}..."
 
 
 def _hint(name, known):

@@ -120,3 +120,12 @@ def test_how_many_modules_an_import_loads(tmp_path):
     """Work, not time: what decides how long `import kbridge` takes."""
     code = "import sys, numpy; before = set(sys.modules); import kbridge; print(len(set(sys.modules) - before))"
     assert int(python(code, HOME=str(tmp_path), KERAS_HOME="")) < 200
+
+
+def test_what_is_private_to_a_module_stays_there():
+    found = []
+    for path in FRONTEND:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kbridge"):
+                found += [f"{path.name}: {a.name}" for a in node.names if a.name.startswith("_")]
+    assert not found

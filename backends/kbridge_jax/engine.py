@@ -178,6 +178,14 @@ class JaxBackend(Backend):
     def compile_loop(self, step, finish, state=(), jit=None):
         return super().compile_loop(step, finish, state) if jit is False else transform.Loop(self, step, finish, state)
 
+    def rematerialize(self, function, tensors):
+        return jax.checkpoint(function)(tensors)
+
+    def bridge(self, kind):
+        from kbridge_jax import bridges
+
+        return bridges.BRIDGES.get(kind) or super().bridge(kind)
+
     def eval_shape(self, function, *args):
         found = {}
 

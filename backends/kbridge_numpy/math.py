@@ -596,7 +596,7 @@ def _drawn(dtype):
 
 def random_gamma(alpha, seed):
     alpha = strip(alpha)
-    return generator(seed).standard_gamma(alpha, None, _drawn(alpha.dtype)).astype(alpha.dtype, copy=False)
+    return np.asarray(generator(seed).standard_gamma(alpha, None, _drawn(alpha.dtype)), alpha.dtype)
 
 
 def random_binomial(counts, probabilities, seed):

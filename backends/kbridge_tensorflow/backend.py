@@ -225,6 +225,16 @@ class TensorFlowBackend(Backend):
             for slot, item in zip(own, new):
                 slot.assign(item)
 
+    def rematerialize(self, function, tensors):
+        from kbridge_tensorflow.transform import rematerialize
+
+        return rematerialize(function, tensors)
+
+    def bridge(self, kind):
+        from kbridge_tensorflow import bridges
+
+        return bridges.BRIDGES.get(kind) or super().bridge(kind)
+
     def eval_shape(self, function, *args):
         described = []
 

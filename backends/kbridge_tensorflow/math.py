@@ -246,7 +246,9 @@ def _product(x1, x2):
         return tf.squeeze(_product(x1, x2[:, tf.newaxis]), -1)
     if rank2 == 2:  # one large product instead of many small ones
         dims = x1.shape.as_list()
-        lead = dims[:-1] if None not in dims[:-1] else [*tf.unstack(tf.shape(x1)[:-1])]
+        lead = dims[:-1]
+        if None in lead:  # what is known stays known
+            lead = [own if own is not None else dim for own, dim in zip(lead, tf.unstack(tf.shape(x1)[:-1]))]
         flat = _raw.MatMul(a=tf.reshape(x1, (-1, x2.shape[0])), b=x2)
         return tf.reshape(flat, [*lead, x2.shape[1]])
     return _raw.BatchMatMulV2(x=x1, y=x2)

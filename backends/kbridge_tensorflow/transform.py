@@ -39,6 +39,24 @@ def value_and_grad(engine, function, variables, has_aux=False):
     return result, [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
 
 
+def rematerialize(function, tensors):
+    """``Backend.rematerialize``."""
+    kept = {}
+    smooth = [i for i, tensor in enumerate(tensors) if tensor.dtype.is_floating or tensor.dtype.is_complex]
+
+    @tf.recompute_grad
+    def run(*given):
+        filled = list(tensors)
+        for i, tensor in zip(smooth, given):
+            filled[i] = tensor
+        result = function(filled)
+        kept.setdefault("result", result)
+        return [leaf for leaf in flatten(result) if type(leaf) in TENSORS]
+
+    found = iter(run(*(tensors[i] for i in smooth)))
+    return map_structure(lambda leaf: next(found) if type(leaf) in TENSORS else leaf, kept["result"])
+
+
 # -- compiled functions
 
 _STATIC = (type(None), bool, str, bytes)

@@ -115,6 +115,14 @@ class TorchBackend(Backend):
             row = tensors.convert(np.asarray(row))
         return map_structure(lambda leaf: leaf.index_select(0, row), data)
 
+    def rematerialize(self, function, tensors):
+        return gradients.rematerialize(function, tensors)
+
+    def bridge(self, kind):
+        from kbridge_torch import bridges
+
+        return bridges.BRIDGES.get(kind) or super().bridge(kind)
+
     def update(self, rule, gradients, values, slots, scalars):
         if not self._joined.update(self, rule, gradients, values, slots, scalars):
             super().update(rule, gradients, values, slots, scalars)

@@ -4,9 +4,10 @@ While a function is differentiated, stand-ins that require a gradient are bound 
 variables; the variables' own storage never requires one, so nothing is recorded outside.
 """
 
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from kbridge.backend.frame import current_frame, get_frame
 from kbridge.backend.tree import map_structure
@@ -87,3 +88,15 @@ def _backward(engine, value, watched, nested):
         _run_backward((value,), (upstream,), nested, nested, sources, allow_unreachable=True, accumulate_grad=False)
     )
     return [None if tensor is None else next(found) for tensor in watched]
+
+
+def rematerialize(function, tensors):
+    """``Backend.rematerialize``: what was set around the call is so again when it is computed anew."""
+    if not recording.get():
+        return function(tensors)
+    context = copy_context()
+
+    def run(*tensors):
+        return context.copy().run(function, list(tensors))
+
+    return checkpoint(run, *tensors, use_reentrant=False, preserve_rng_state=False)

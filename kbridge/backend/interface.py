@@ -167,6 +167,22 @@ class Backend:
         with entered(get_frame().child(engine=self, bindings={}, captures=True, touched={}, written={})):
             return map_structure(describe, function(*map_structure(zeros, list(args))))
 
+    def rematerialize(self, function, tensors):
+        """``function(tensors)``, the intermediate results of which are not kept for the gradient but computed again.
+
+        ``function`` returns a structure of tensors and assigns no variable. An engine that cannot do it keeps
+        them: the result is the same, only memory is not saved. That is the default.
+        """
+        return function(tensors)
+
+    def bridge(self, kind):
+        """What makes models of this engine's own library into layers: see ``kbridge.layers.bridges``.
+
+        ``kind`` is "module" (an object with parameters), "function" (a function of parameters and inputs),
+        "linen" (what makes such a function of a module) or "saved" (a program in a folder).
+        """
+        raise NotImplementedError(f'The backend "{self.name}" has no bridge to models of the kind "{kind}".')
+
     def update(self, rule, gradients, values, slots, scalars):
         """Apply an optimizer's ``rule`` to many tensors.
 

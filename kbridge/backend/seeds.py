@@ -40,6 +40,18 @@ def next_key():
         return seed, _counter
 
 
+def get_state():
+    """Where the stream is, for ``set_state``."""
+    return current_seed(), _counter
+
+
+def set_state(state):
+    """Go on where ``get_state`` said."""
+    global _seed, _counter
+    with _lock:
+        _seed, _counter = state
+
+
 def generator(key=None):
     """A NumPy Generator for one draw: the next in the stream, or the one of ``key`` (an int or a pair)."""
     seed, counter = next_key() if key is None else key if isinstance(key, tuple) else (int(key), 0)

@@ -14,14 +14,16 @@ _serial = itertools.count()
 class KerasTensor(Operators):
     """A symbol: a shape (None where unknown), a dtype, and the node that makes it."""
 
+    # All symbols are of dense tensors.
+    sparse = ragged = False
+    ragged_rank = row_splits_dtype = None
+
     def __init__(self, shape, dtype="float32", sparse=False, ragged=False, record_history=True, name=None):
         if sparse or ragged:
             raise ValueError("KerasTensor: sparse and ragged tensors are not supported. Pass dense ones.")
         self.shape = tuple(None if dim is None else int(dim) for dim in shape)
         self.dtype = dtypes.standardize(dtype)
         self.name = name or f"keras_tensor_{next(_serial)}"
-        self.sparse = sparse
-        self.ragged = ragged
         self.record_history = record_history
         self.node = None  # the Node that makes it
         self.index = 0  # which of the node's outputs it is

@@ -4,11 +4,16 @@ A Variable is born in host memory and moves to an engine when it is first read
 there; read under another engine, it moves on. So one live model runs on all.
 """
 
+from contextvars import ContextVar
+
 import numpy as np
 
 from kbridge.backend import dtypes, registry
 from kbridge.backend.frame import get_frame
 from kbridge.backend.operators import Operators
+
+# What new Variables may take while a file says which to make: an object with ``take(name, shape, dtype)``, or None.
+allowance = ContextVar("kbridge_allowance", default=None)
 
 
 class Variable(Operators):
@@ -29,6 +34,12 @@ class Variable(Operators):
     """
 
     is_variable = True
+    overwrite_with_gradient = False  # whether its "gradient" is its next value
+    regularizer = None
+    constraint = None
+    aggregation = "none"
+    synchronization = "auto"
+    layout = None
 
     def __init__(
         self,
@@ -57,9 +68,6 @@ class Variable(Operators):
         self.aggregation = aggregation
         self.synchronization = synchronization
         self.layout = layout
-        self.overwrite_with_gradient = False
-        self.regularizer = None
-        self.constraint = None
         self.host = host
         self.dtype, value = _initial_value(initializer, shape, dtype, self.name)
         self.shape = value.shape
@@ -141,7 +149,7 @@ class Variable(Operators):
             host = (
                 value if type(value) in (int, float) else engine.to_numpy(value) if engine.is_tensor(value) else value
             )
-            host = np.array(host, _numpy_dtype(self.dtype))
+            host = np.array(host, numpy_dtype(self.dtype))
             self._check_shape(host.shape)
             self._cell = (None, host)
             return self
@@ -261,7 +269,7 @@ def _restore(fields, value):
     return variable
 
 
-def _numpy_dtype(name):
+def numpy_dtype(name):
     if name == "bfloat16" or name.startswith("float8"):
         import ml_dtypes
 
@@ -278,6 +286,8 @@ def _initial_value(initializer, shape, dtype, name):
             )
         dtype = dtypes.standardize(dtype)
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if allowance.get() is not None:
+            allowance.get().take(name, shape, dtype)
         draw = getattr(initializer, "draw", initializer)  # kbridge's own draw on the host
         value = draw(shape, dtype=dtype)
     else:
@@ -294,7 +304,7 @@ def _initial_value(initializer, shape, dtype, name):
     dtype = dtypes.standardize(dtype)
     if shape is not None and value.shape != tuple(np.atleast_1d(shape) if isinstance(shape, int) else shape):
         raise ValueError(f"Variable {name!r} was to have the shape {shape}, but its value has {value.shape}.")
-    return dtype, np.array(value, _numpy_dtype(dtype))
+    return dtype, np.array(value, numpy_dtype(dtype))
 
 
 def _to_host(value):

@@ -27,6 +27,13 @@ class Callback:
     def set_model(self, model):
         self._model = model
 
+    def get_state(self):
+        """What it must know to go on in another process, as plain data; None for nothing. ``set_state`` gets it."""
+        return None
+
+    def set_state(self, state):
+        """Know again what ``get_state`` returned. Called after ``on_train_begin``."""
+
     def on_batch_begin(self, batch, logs=None):
         """Before a training batch (the older name of ``on_train_batch_begin``)."""
 
@@ -104,6 +111,7 @@ class CallbackList(Callback):
         if add_history and self.history is None:
             self.history = History()
             found.append(self.history)
+        found.sort(key=lambda callback: hasattr(callback, "set_run"))  # who keeps what all know is told last
         self.callbacks = found
         self._look()
         if model is not None:

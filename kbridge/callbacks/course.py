@@ -21,6 +21,15 @@ _MORE_IS_BETTER = (
 class _Monitor(Callback):
     """Follows one value of the logs and knows which of two is better."""
 
+    remembered = ("best",)  # attributes that last when training goes on in another process
+
+    def get_state(self):
+        return {name: getattr(self, name) for name in self.remembered}
+
+    def set_state(self, state):
+        for name in self.remembered:
+            setattr(self, name, state[name])
+
     def __init__(self, monitor, mode, min_delta):
         super().__init__()
         if mode not in ("auto", "min", "max"):
@@ -39,6 +48,10 @@ class _Monitor(Callback):
                 stacklevel=3,
             )
         return value
+
+    def get_monitor_value(self, logs):
+        """The value it follows, or None where the logs lack it, with a warning."""
+        return self._value(logs)
 
     def _better(self, value, best):
         if best is None:
@@ -79,6 +92,8 @@ class EarlyStopping(_Monitor):
         restore_best_weights: whether the model gets back the weights of its best epoch.
         start_from_epoch: the epoch to begin watching with.
     """
+
+    remembered = ("best", "best_epoch", "wait")
 
     def __init__(
         self,
@@ -191,6 +206,8 @@ class ReduceLROnPlateau(_Monitor):
         cooldown: how many epochs pass after a change before watching goes on.
         min_lr: the lowest rate.
     """
+
+    remembered = ("best", "wait", "cooldown_counter")
 
     def __init__(
         self,

@@ -15,6 +15,12 @@ class History(Callback):
         self.epoch = []
         self.history = {}
 
+    def get_state(self):
+        return {"epoch": self.epoch, "history": self.history}
+
+    def set_state(self, state):
+        self.epoch, self.history = state["epoch"], state["history"]
+
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():

@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 
+from kbridge import config
 from kbridge.callbacks.callback import Callback
 
 _WIDTH = 20
@@ -163,7 +164,9 @@ class ProgbarLogger(Callback):
     @property
     def _verbose(self):
         verbose = (self.params or {}).get("verbose", 1)
-        return 1 if verbose == "auto" else int(verbose)
+        if verbose == "auto":
+            return 1 if config.is_interactive_logging_enabled() else 2
+        return int(verbose)
 
     def _begin(self):
         params = self.params or {}

@@ -1,89 +1,9 @@
-"""Embedding, Masking, Lambda, Identity and the layers of noise that models need first."""
+"""Masking, Lambda, Identity and the layers of noise that models need first."""
 
 import inspect
 
-from kbridge import constraints, initializers, objects, ops, random, regularizers
-from kbridge.layers.dense import refuse_variants
+from kbridge import objects, ops, random
 from kbridge.layers.layer import Layer
-
-
-class Embedding(Layer):
-    """Integers to vectors, by a learned table.
-
-    Args:
-        input_dim: how many integers there are: 0 to ``input_dim - 1``.
-        output_dim: the size of a vector.
-        mask_zero: whether 0 marks a place that is empty.
-        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
-        weights: a list with the table to begin with.
-        lora_rank, lora_alpha, quantization_config: None; see Dense.
-    """
-
-    default_input_dtype = "int32"
-
-    def __init__(
-        self,
-        input_dim,
-        output_dim,
-        embeddings_initializer="uniform",
-        embeddings_regularizer=None,
-        embeddings_constraint=None,
-        mask_zero=False,
-        weights=None,
-        lora_rank=None,
-        lora_alpha=None,
-        quantization_config=None,
-        **kwargs,
-    ):
-        length = kwargs.pop("input_length", None)
-        if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
-            kwargs["input_shape"] = (length,) if isinstance(length, int) else tuple(length)
-        if weights is not None and not isinstance(weights, (list, tuple)):
-            weights = [weights]
-        super().__init__(weights=weights, **kwargs)
-        refuse_variants(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
-        for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if not hasattr(value, "__index__") or value < 1:
-                raise ValueError(f"Embedding: {name} must be a positive integer. Received: {name}={value!r}.")
-        self.input_dim, self.output_dim = int(input_dim), int(output_dim)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = mask_zero
-        self.supports_masking = mask_zero
-        self.autocast = False
-
-    def build(self, input_shape=None):
-        self.embeddings = self.add_weight(
-            (self.input_dim, self.output_dim),
-            self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-            name="embeddings",
-        )
-
-    def call(self, inputs):
-        if ops.dtype(inputs) not in ("int32", "int64"):
-            inputs = ops.cast(inputs, "int32")
-        found = ops.take(self.embeddings, inputs, axis=0)
-        return ops.cast(found, self.compute_dtype)
-
-    def compute_mask(self, inputs, mask=None):
-        return ops.not_equal(inputs, 0) if self.mask_zero else None
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, self.output_dim)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
-            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
-            "mask_zero": self.mask_zero,
-        }
 
 
 class Masking(Layer):

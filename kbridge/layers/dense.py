@@ -1,20 +1,20 @@
 from kbridge import activations, constraints, initializers, regularizers
 from kbridge.layers.input_spec import InputSpec
-from kbridge.layers.layer import Layer
+from kbridge.layers.low_rank import LowRank, adaptable
 from kbridge.ops import fused
 
 
-def refuse_variants(layer, **given):
-    """Arguments that Keras's configs mention and that make another kind of layer: they must be None."""
+def refuse_quantization(layer, **given):
+    """Arguments of Keras that make a quantized layer, which is not done here: they must be None."""
     for name, value in given.items():
         if value is not None:
-            raise ValueError(
-                f"{type(layer).__name__}: {name}={value!r} is not supported: "
-                f"quantized and low-rank variants are no part of this layer. Leave {name} out."
+            raise NotImplementedError(
+                f"{type(layer).__name__}: {name}={value!r} is not supported, since layers are not quantized here. "
+                f"Leave {name} out."
             )
 
 
-class Dense(Layer):
+class Dense(LowRank):
     """``activation(inputs @ kernel + bias)``.
 
     Args:
@@ -24,9 +24,11 @@ class Dense(Layer):
         kernel_initializer, bias_initializer: how the variables begin.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: what they are held to.
-        lora_rank, lora_alpha, quantization_config: None; a layer is not its own low-rank or quantized variant.
+        lora_rank, lora_alpha: see ``enable_lora``.
+        quantization_config: None; layers are not quantized here.
     """
 
+    kernel = adaptable
     supports_masking = True
 
     def __init__(
@@ -46,8 +48,8 @@ class Dense(Layer):
         quantization_config=None,
         **kwargs,
     ):
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        refuse_variants(self, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        super().__init__(lora_rank, lora_alpha, activity_regularizer=activity_regularizer, **kwargs)
+        refuse_quantization(self, quantization_config=quantization_config)
         if not hasattr(units, "__index__") or units < 1:
             raise ValueError(f"Dense: units must be a positive integer. Received: units={units!r}.")
         self.units = int(units)
@@ -83,6 +85,7 @@ class Dense(Layer):
                 name="bias",
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self._begin_low_rank()
 
     def call(self, inputs):
         return self.activation(fused.dense(inputs, self.kernel, self.bias))

@@ -5,20 +5,25 @@ from contextlib import nullcontext
 from contextvars import ContextVar
 
 from kbridge import constraints, dtype_policies, initializers, objects, regularizers
-from kbridge.backend import dtypes, names, registry
+from kbridge.backend import dtypes, names, registry, remat
 from kbridge.backend.frame import entered, get_frame
+from kbridge.backend.operation import Operation
+from kbridge.backend.scopes import stateless_scope
 from kbridge.backend.symbolic import KerasTensor, Node, any_symbol, output_symbols
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.backend.variable import Variable
 from kbridge.layers import tracking
 from kbridge.layers.input_spec import assert_input_compatibility
 from kbridge.layers.masks import mask_of, remember_mask
+from kbridge.layers.stateless import Stateless
 
 # What the call going on here says to the calls inside it.
 _call = ContextVar("kbridge_call", default=None)
 
 # Arguments that describe the input instead of the layer: Sequential reads them.
 _INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "input_dim", "input_length", "batch_size", "input_dtype")
+
+_TEXT = frozenset("OSUT")  # the kinds of NumPy's dtypes that hold text: not every engine has tensors of it
 
 
 class Call:
@@ -51,7 +56,7 @@ def within_call(layer, training):
     return layer._scope(_call.get(), training)
 
 
-class Layer:
+class Layer(Stateless, Operation):
     """A computation with its variables.
 
     A subclass creates variables in ``build(input_shape)`` with ``add_weight`` and computes in
@@ -67,6 +72,8 @@ class Layer:
 
     supports_masking = False
     input_spec = None
+    runs_on_host = False  # whether a model runs it before its compiled steps: layers of text
+    _path = None  # once it was called or built: its name, behind those of the layers it is part of
 
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls)
@@ -87,7 +94,8 @@ class Layer:
             raise ValueError(f"{type(self).__name__}: name must be a string. Received: name={name!r}.")
         if "/" in self.name:
             raise ValueError(f"{type(self).__name__}: name cannot contain '/'. Received: name={name!r}.")
-        self.dtype_policy = dtype_policies.get(dtype)
+        self.dtype_policy = dtype
+        self._remat_mode = remat.current_mode.get()
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
         self._trainable = bool(trainable)
@@ -136,7 +144,8 @@ class Layer:
             aggregation=aggregation,
             name=name or "variable",
         )
-        variable.path = f"{self.name}/{variable.name}"
+        with names.name_scope(self.name, caller=self):
+            variable.path = names.path(variable.name)
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
@@ -176,11 +185,10 @@ class Layer:
 
     @property
     def variables(self):
-        """All variables: ``weights``, the state of random seeds and of metrics."""
+        """Its ``weights`` and the state of its random seeds; that of metrics is in ``metrics_variables``."""
         found = {id(v): v for v in self.weights}
         for layer in self._flatten_layers():
-            for holder in tracking.stateful(layer):
-                found.update((id(v), v) for v in tracking.variables_of(holder))
+            found.update((id(generator.state), generator.state) for generator in tracking.seeds(layer))
         return list(found.values())
 
     @property
@@ -265,16 +273,30 @@ class Layer:
     # -- dtypes
 
     @property
+    def dtype_policy(self):
+        """What says which dtypes it computes in and keeps its variables in."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value):
+        self._dtype_policy = dtype_policies.get(value)
+        self._look_up_dtypes()
+
+    def _look_up_dtypes(self):
+        policy = self._dtype_policy.for_path(self._path)
+        self._dtypes = policy.compute_dtype, policy.variable_dtype  # they are asked for in every call
+
+    @property
     def dtype(self):
         return self.variable_dtype
 
     @property
     def variable_dtype(self):
-        return self.dtype_policy.variable_dtype
+        return self._dtypes[1]
 
     @property
     def compute_dtype(self):
-        return self.dtype_policy.compute_dtype
+        return self._dtypes[0]
 
     @property
     def input_dtype(self):
@@ -282,13 +304,10 @@ class Layer:
 
     # -- calling
 
-    def call(self, *args, **kwargs):
-        """The computation. Subclasses define it."""
-        raise NotImplementedError(
-            f"Layer {type(self).__name__} does not say what it computes. Write: def call(self, inputs): ..."
-        )
-
     def __call__(self, *args, **kwargs):
+        if self._path is None:
+            with self._own_scope():  # the layers built inside have their names behind this one's
+                return self(*args, **kwargs)
         if any_symbol(args, kwargs):
             return self._call_on_symbols(args, kwargs)
         args, kwargs = self._convert_arguments(args, kwargs)
@@ -311,12 +330,22 @@ class Layer:
                     kwargs[name] = mask
         with self._scope(outer, training):
             with self._autocast_scope():
-                outputs = self.call(*args, **kwargs)
+                call = self.call if self._remat_mode is None else self.rematerialized_call(self.call, *args, **kwargs)
+                outputs = call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 self._add_activity_penalty(outputs)
         if self.supports_masking or info.computes_mask:
             self._carry_mask(args, kwargs, outputs)
         return outputs
+
+    def _own_scope(self):
+        """The scope of names in which it creates variables and layers; it has its path from then on."""
+        scope = names.name_scope(self.name, caller=self)
+        if self._path is None:
+            with scope:
+                self._path = names.path()
+            self._look_up_dtypes()
+        return scope
 
     def _scope(self, outer, training):
         if outer is None:
@@ -337,6 +366,8 @@ class Layer:
         def convert(leaf):
             if type(leaf) not in tensor_types and not engine.is_tensor(leaf):
                 if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype") or getattr(leaf, "is_variable", False):
+                    return leaf
+                if getattr(leaf.dtype, "kind", None) in _TEXT:
                     return leaf
                 leaf = engine.convert(leaf)
             if self.autocast:
@@ -403,7 +434,8 @@ class Layer:
             args, kwargs = self._convert_arguments(args, kwargs)
             if info.takes_training:
                 kwargs.setdefault("training", info.default_training)
-            return self.call(*args, **kwargs)
+            with self._autocast_scope():
+                return self.call(*args, **kwargs)
 
         had = list(self._losses)
         try:
@@ -481,6 +513,10 @@ class Layer:
 
     def add_loss(self, loss):
         """Add a scalar tensor (or a list of them) to what training minimises."""
+        scope = stateless_scope()
+        if scope is not None and scope.collect_losses:
+            for item in flatten([loss]):
+                scope.add_loss(item)
         if get_frame().engine is not None and get_frame().engine.abstract:
             return
         call = _call.get()
@@ -506,29 +542,6 @@ class Layer:
             layer._losses = [loss for loss in layer._losses if callable(loss)]
 
     # -- graph
-
-    def _one_node(self, what):
-        if not self._nodes:
-            raise AttributeError(
-                f"Layer '{self.name}' has no {what}: it was not called on a symbol yet, so it has no node. "
-                f"Write: layer(Input(shape))."
-            )
-        if len(self._nodes) > 1:
-            raise AttributeError(
-                f"Layer '{self.name}' has {len(self._nodes)} nodes, so its {what} is not one thing. "
-                f"Write: layer.get_{what}_at(node_index)."
-            )
-        return self._nodes[0]
-
-    @property
-    def input(self):
-        """The symbol(s) the layer was called on, if it was called once."""
-        return _one_or_list(self._one_node("input").inputs)
-
-    @property
-    def output(self):
-        """The symbol(s) the layer gave, if it was called once."""
-        return self._one_node("output").outputs
 
     def _node_at(self, index):
         if not -len(self._nodes) <= index < len(self._nodes):
@@ -609,14 +622,18 @@ class Layer:
 
     def get_build_config(self):
         """The shapes it was built for."""
-        return None if self._build_shapes is None else {"input_shape": self._build_shapes}
+        if self._build_shapes is None:
+            return None
+        by_name = isinstance(self._build_shapes, dict) and self._info().build_names
+        return {"shapes_dict" if by_name else "input_shape": self._build_shapes}
 
     def build_from_config(self, config):
-        if config and config.get("input_shape") is not None:
-            shape = config["input_shape"]
-            named = isinstance(shape, dict) and self._info().build_names
-            self.build(**shape) if named else self.build(_as_shape(shape))
-            self.built = True
+        config = config or {}
+        shape, shapes = config.get("input_shape"), config.get("shapes_dict")
+        if shapes:
+            self.build(**{name: _as_shape(one) for name, one in shapes.items()})
+        elif shape is not None:
+            self.build(_as_shape(shape))
 
     def save_own_variables(self, store):
         """Put the values of its own variables into ``store``, a mapping."""
@@ -636,7 +653,11 @@ class Layer:
 
     @property
     def path(self):
-        return self.name
+        """Its name, behind those of the layers that it was first used in."""
+        return self._path or self.name
+
+    def _described(self):
+        return f"Layer '{self.name}'"
 
     def __repr__(self):
         built = "built" if self.built else "not built"
@@ -695,7 +716,8 @@ def _recorded(build):
     """``build``, remembering that it was done and for which shapes."""
 
     def run(self, *args, **kwargs):
-        result = build(self, *args, **kwargs)
+        with self._own_scope():
+            result = build(self, *args, **kwargs)
         if args or kwargs:
             shapes = kwargs or args[0]
             self._build_shapes = dict(shapes) if isinstance(shapes, dict) else shapes

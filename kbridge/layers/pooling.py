@@ -1,7 +1,7 @@
-"""Pooling in one and two dimensions, over windows or over everything."""
+"""Pooling in one to three dimensions: over windows, over as many parts as asked for, or over everything."""
 
 from kbridge import config, ops
-from kbridge.layers.convolutional import per_axis, window_length
+from kbridge.layers.convolutional import per_axis, refuse_empty, window_length
 from kbridge.layers.input_spec import InputSpec
 from kbridge.layers.layer import Layer
 
@@ -36,6 +36,7 @@ class Pooling(Layer):
             window_length(length, size, stride, self.padding)
             for length, size, stride in zip(input_shape[first:], self.pool_size, self.strides)
         )
+        refuse_empty(self, space, input_shape, self.pool_size)
         if self.data_format == "channels_last":
             return (input_shape[0], *space, input_shape[-1])
         return (*input_shape[:2], *space)
@@ -88,6 +89,92 @@ class AveragePooling2D(_Average):
         super().__init__(2, pool_size, strides, padding, data_format, name=name, **kwargs)
 
 
+class MaxPooling3D(_Max):
+    """The largest value in each window of a volume."""
+
+    def __init__(self, pool_size=(2, 2, 2), strides=None, padding="valid", data_format=None, name=None, **kwargs):
+        super().__init__(3, pool_size, strides, padding, data_format, name=name, **kwargs)
+
+
+class AveragePooling3D(_Average):
+    """The mean of each window of a volume."""
+
+    def __init__(self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs):
+        super().__init__(3, pool_size, strides, padding, data_format, name=name, **kwargs)
+
+
+class AdaptivePooling(Layer):
+    """Base of pooling that divides each axis of space into ``output_size`` parts, as equal as can be."""
+
+    def __init__(self, rank, output_size, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.rank = rank
+        self.output_size = per_axis(output_size, rank, "output_size", type(self).__name__)
+        self.data_format = config.standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=rank + 2)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        if self.data_format == "channels_last":
+            return (input_shape[0], *self.output_size, input_shape[-1])
+        return (*input_shape[:2], *self.output_size)
+
+    def get_config(self):
+        return {**super().get_config(), "output_size": self.output_size, "data_format": self.data_format}
+
+
+class _AdaptiveAverage(AdaptivePooling):
+    def call(self, inputs):
+        return ops.adaptive_average_pool(inputs, self.output_size, self.data_format)
+
+
+class _AdaptiveMax(AdaptivePooling):
+    def call(self, inputs):
+        return ops.adaptive_max_pool(inputs, self.output_size, self.data_format)
+
+
+class AdaptiveAveragePooling1D(_AdaptiveAverage):
+    """The mean of each of ``output_size`` parts of the steps."""
+
+    def __init__(self, output_size, data_format=None, **kwargs):
+        super().__init__(1, output_size, data_format, **kwargs)
+
+
+class AdaptiveAveragePooling2D(_AdaptiveAverage):
+    """The mean of each of ``output_size`` parts of an image."""
+
+    def __init__(self, output_size, data_format=None, **kwargs):
+        super().__init__(2, output_size, data_format, **kwargs)
+
+
+class AdaptiveAveragePooling3D(_AdaptiveAverage):
+    """The mean of each of ``output_size`` parts of a volume."""
+
+    def __init__(self, output_size, data_format=None, **kwargs):
+        super().__init__(3, output_size, data_format, **kwargs)
+
+
+class AdaptiveMaxPooling1D(_AdaptiveMax):
+    """The largest value of each of ``output_size`` parts of the steps."""
+
+    def __init__(self, output_size, data_format=None, **kwargs):
+        super().__init__(1, output_size, data_format, **kwargs)
+
+
+class AdaptiveMaxPooling2D(_AdaptiveMax):
+    """The largest value of each of ``output_size`` parts of an image."""
+
+    def __init__(self, output_size, data_format=None, **kwargs):
+        super().__init__(2, output_size, data_format, **kwargs)
+
+
+class AdaptiveMaxPooling3D(_AdaptiveMax):
+    """The largest value of each of ``output_size`` parts of a volume."""
+
+    def __init__(self, output_size, data_format=None, **kwargs):
+        super().__init__(3, output_size, data_format, **kwargs)
+
+
 class GlobalPooling(Layer):
     """Base of pooling over all axes of space. With ``keepdims`` they stay, with size 1."""
 
@@ -133,6 +220,18 @@ class GlobalMaxPooling2D(_GlobalMax):
         super().__init__(2, data_format, keepdims, **kwargs)
 
 
+class GlobalMaxPooling3D(_GlobalMax):
+    """The largest value of a volume."""
+
+    def __init__(self, data_format=None, keepdims=False, **kwargs):
+        super().__init__(3, data_format, keepdims, **kwargs)
+
+
+class _GlobalAverage(GlobalPooling):
+    def call(self, inputs):
+        return ops.mean(inputs, axis=self._space, keepdims=self.keepdims)
+
+
 class GlobalAveragePooling1D(GlobalPooling):
     """The mean of all steps; of those that the mask lets count, where there is one."""
 
@@ -153,16 +252,22 @@ class GlobalAveragePooling1D(GlobalPooling):
         return None
 
 
-class GlobalAveragePooling2D(GlobalPooling):
+class GlobalAveragePooling2D(_GlobalAverage):
     """The mean of an image."""
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(2, data_format, keepdims, **kwargs)
 
-    def call(self, inputs):
-        return ops.mean(inputs, axis=self._space, keepdims=self.keepdims)
+
+class GlobalAveragePooling3D(_GlobalAverage):
+    """The mean of a volume."""
+
+    def __init__(self, data_format=None, keepdims=False, **kwargs):
+        super().__init__(3, data_format, keepdims, **kwargs)
 
 
-MaxPool1D, MaxPool2D, AvgPool1D, AvgPool2D = MaxPooling1D, MaxPooling2D, AveragePooling1D, AveragePooling2D
-GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
+MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
+GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
 GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D

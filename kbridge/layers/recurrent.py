@@ -1,8 +1,14 @@
 """Recurrent layers: cells run over time."""
 
 import inspect
+from contextlib import nullcontext
+
+import numpy as np
 
 from kbridge import objects, ops
+from kbridge.backend.abstract import engine as shapes
+from kbridge.backend.frame import entered, get_frame
+from kbridge.backend.names import snake_case
 from kbridge.backend.tree import flatten, map_structure, pack
 from kbridge.backend.variable import Variable
 from kbridge.layers.input_spec import InputSpec
@@ -16,6 +22,7 @@ from kbridge.layers.recurrent_cells import (
     initial_state_of,
     output_size_of,
     run_cell,
+    same_noise,
 )
 
 
@@ -79,13 +86,19 @@ class RNN(Layer):
                 f"{type(self).__name__} layer '{self.name}' is stateful, so the batch size must be fixed. "
                 f"Write: Input(batch_shape=(32, ...)), or batch_input_shape=(32, ...) in the first layer."
             )
-        from kbridge.backend.abstract import engine as shapes
-        from kbridge.backend.frame import entered, get_frame
-
         with entered(get_frame().child(engine=shapes)):
             like = self.get_initial_state(batch_size)
-        make = lambda s: Variable(_zeros(s), dtype=s.dtype, trainable=False, name="rnn_state")  # noqa: E731
-        self.states = map_structure(make, like)
+        self.states = map_structure(self._make_state, like)
+
+    def _make_state(self, like):
+        state = Variable(np.zeros(like.shape, "float32"), dtype=self.variable_dtype, trainable=False, name="rnn_state")
+        state.path = f"{self.name}/{state.name}"
+        return state
+
+    def _own_variables(self):
+        # States come and go with batches: they are no weights.
+        states = {id(state) for state in flatten(self.states)} if self.states is not None else ()
+        return [variable for variable in super()._own_variables() if id(variable) not in states]
 
     def _ensure_built(self, args, kwargs):
         if args and isinstance(args[0], (list, tuple)):
@@ -120,24 +133,56 @@ class RNN(Layer):
         return [result, *flatten(states)] if self.return_state else result
 
     def _first_states(self, sequences, initial_state):
+        if self.stateful:
+            self._check_batch(sequences)
         if initial_state is not None:
-            given = flatten([initial_state])
-            like = self.cell.state_size
-            count = len(flatten([like]))
-            if len(given) != count:
-                raise ValueError(
-                    f"{type(self).__name__} layer '{self.name}' has {count} state(s). "
-                    f"Received an initial_state of {len(given)}."
-                )
-            nested = isinstance(like, (list, tuple)) and any(isinstance(s, (list, tuple)) for s in like)
-            return pack(like, given) if nested else given
+            return self._given_states(flatten([initial_state]))
         if self.stateful:
             return map_structure(lambda v: v.value, self.states)
         return self.get_initial_state(ops.shape(sequences)[0])
 
-    def inner_loop(self, sequences, initial_state, mask, training=False, run=None):
-        """(all outputs, the last output, the last states); ``run(x, states)`` computes a step, the cell by default."""
-        run = run or (lambda x, states: run_cell(self.cell, x, states, training))
+    def _check_batch(self, sequences):
+        expected, found = flatten(self.states)[0].shape[0], sequences.shape[0]
+        if found not in (None, expected):
+            raise ValueError(
+                f"{type(self).__name__} layer '{self.name}' is stateful and was built for batches of {expected}. "
+                f"Received a batch of {found}."
+            )
+
+    def _given_states(self, given):
+        """States from outside, as the cell takes them."""
+        expected = self._state_shapes()
+        shapes = [tuple(state.shape[1:]) for state in given]
+        if shapes != expected:
+            raise ValueError(
+                f"{type(self).__name__} layer '{self.name}' has {len(expected)} state(s), of the shapes "
+                f"{[('batch', *shape) for shape in expected]}. Received an initial_state of {len(given)}, of the "
+                f"shapes {[tuple(state.shape) for state in given]}."
+            )
+        like = self.cell.state_size
+        nested = isinstance(like, (list, tuple)) and any(isinstance(s, (list, tuple)) for s in like)
+        return pack(like, given) if nested else given
+
+    def _output_shape(self):
+        """The shape of a step's output, without the batch."""
+        size = output_size_of(self.cell)
+        return (size,) if isinstance(size, int) else tuple(size)
+
+    def _state_shapes(self):
+        """The shape of each state, in order, without the batch."""
+        return [(size,) for size in flatten([self.cell.state_size])]
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """(all outputs, the last output, the last states)."""
+
+        def run(x, states):
+            return run_cell(self.cell, x, states, training)
+
+        with same_noise(self.cell, ops.shape(sequences)[0]) if training else nullcontext():
+            return self._run_steps(sequences, initial_state, mask, run)
+
+    def _run_steps(self, sequences, initial_state, mask, run):
+        """``inner_loop`` with ``run(x, states)`` for a step."""
         steps = ops.moveaxis(sequences, 1, 0)
         keeps = None if mask is None else ops.moveaxis(mask, 1, 0)
         if self.go_backwards:
@@ -156,10 +201,7 @@ class RNN(Layer):
 
             states, outputs = ops.scan(step, initial_state, steps, unroll=self.unroll or 1)
         else:
-            size = output_size_of(self.cell)
-            first = ops.zeros(
-                (ops.shape(sequences)[0], *((size,) if isinstance(size, int) else size)), self.compute_dtype
-            )
+            first = ops.zeros((ops.shape(sequences)[0], *self._output_shape()), self.compute_dtype)
 
             def step(carry, item):
                 previous, states = carry
@@ -192,17 +234,16 @@ class RNN(Layer):
         mask = flatten([mask])[0]
         output = mask if self.return_sequences else None
         if self.return_state:
-            return [output, *[None] * len(flatten([self.cell.state_size]))]
+            return [output, *[None] * len(self._state_shapes())]
         return output
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, length = sequences_shape[0], sequences_shape[1]
-        size = output_size_of(self.cell)
-        size = (size,) if isinstance(size, int) else tuple(size)
+        size = self._output_shape()
         output = (batch, length, *size) if self.return_sequences else (batch, *size)
         if not self.return_state:
             return output
-        return [output, *((batch, *((s,) if isinstance(s, int) else s)) for s in flatten([self.cell.state_size]))]
+        return [output, *((batch, *shape) for shape in self._state_shapes())]
 
     def _run_config(self):
         return {
@@ -227,19 +268,13 @@ class RNN(Layer):
         return cls(**config)
 
 
-def _zeros(spec):
-    import numpy as np
-
-    return np.zeros(spec.shape, "float32")
-
-
 def _as_wide(mask, like):
     while len(mask.shape) < len(like.shape):
         mask = ops.expand_dims(mask, -1)
     return mask
 
 
-class _OfOneCell(RNN):
+class OfOneCell(RNN):
     """A recurrent layer with a cell of its own, whose arguments are its arguments."""
 
     cell_class = None
@@ -247,25 +282,18 @@ class _OfOneCell(RNN):
     def __init__(self, given, run, **kwargs):
         names = [n for n in inspect.signature(self.cell_class.__init__).parameters if n not in ("self", "kwargs")]
         dtype = kwargs.get("dtype")
-        cell = self.cell_class(**{n: given[n] for n in names}, dtype=dtype, name=f"{self.cell_class.__name__.lower()}")
+        cell = self.cell_class(**{n: given[n] for n in names}, dtype=dtype, name=snake_case(self.cell_class.__name__))
         kwargs.pop("implementation", None)  # how older versions computed the same
         super().__init__(cell, **run, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         cell = self.cell
-        batch = ops.shape(sequences)[0]
-        if training and cell.dropout:
-            # One draw for all steps, as for the states below: noise that changes with time would average out.
-            ones = ops.ones((batch, 1, sequences.shape[2]), self.compute_dtype)
-            sequences = sequences * cell.drop(ones, cell.dropout)
         if training and cell.recurrent_dropout:
-            keep = cell.drop(ops.ones((batch, cell.units), self.compute_dtype), cell.recurrent_dropout)
-
-            def run(x, states):
-                return cell.step(ops.expand_dims(x, 1), [states[0] * keep, *states[1:]], list(states))
-
-            return super().inner_loop(sequences, initial_state, mask, training, run)
+            return super().inner_loop(sequences, initial_state, mask, training)
+        if training and cell.dropout:
+            of_inputs, _ = cell.draw_noise(ops.shape(sequences)[0])
+            sequences = sequences * ops.expand_dims(of_inputs, 1)
         outputs, *states = cell.run(sequences, initial_state, mask, self.go_backwards)
         if mask is not None and self.go_backwards:
             mask = ops.flip(mask, 1)
@@ -279,17 +307,17 @@ class _OfOneCell(RNN):
     from_config = Layer.__dict__["from_config"]
 
 
-def _of_cell(name):
+def of_cell(name):
     return property(lambda self: getattr(self.cell, name), doc=f"The cell's ``{name}``.")
 
 
 for _name in SHARED:
-    setattr(_OfOneCell, _name, _of_cell(_name))
+    setattr(OfOneCell, _name, of_cell(_name))
 
 _RUN = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
 
 
-class SimpleRNN(_OfOneCell):
+class SimpleRNN(OfOneCell):
     """The output of a step is its input and the output before, through a dense layer each, added up.
 
     ``dropout`` is applied to the inputs, ``recurrent_dropout`` to the outputs that are fed back; for the other
@@ -327,15 +355,15 @@ class SimpleRNN(_OfOneCell):
         super().__init__(given, {n: given[n] for n in _RUN}, activity_regularizer=activity_regularizer, **kwargs)
 
 
-class LSTM(_OfOneCell):
+class LSTM(OfOneCell):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997). For the arguments see SimpleRNN.
 
     ``use_cudnn`` is left to the engine, which uses its fused kernel where it has one.
     """
 
     cell_class = LSTMCell
-    recurrent_activation = _of_cell("recurrent_activation")
-    unit_forget_bias = _of_cell("unit_forget_bias")
+    recurrent_activation = of_cell("recurrent_activation")
+    unit_forget_bias = of_cell("unit_forget_bias")
 
     def __init__(
         self,
@@ -369,7 +397,7 @@ class LSTM(_OfOneCell):
         super().__init__(given, {n: given[n] for n in _RUN}, activity_regularizer=activity_regularizer, **kwargs)
 
 
-class GRU(_OfOneCell):
+class GRU(OfOneCell):
     """Gated recurrent units (Cho et al., 2014). For the arguments see SimpleRNN.
 
     ``reset_after`` says whether the reset gate is applied after the product with the recurrent kernel;
@@ -377,8 +405,8 @@ class GRU(_OfOneCell):
     """
 
     cell_class = GRUCell
-    recurrent_activation = _of_cell("recurrent_activation")
-    reset_after = _of_cell("reset_after")
+    recurrent_activation = of_cell("recurrent_activation")
+    reset_after = of_cell("reset_after")
 
     def __init__(
         self,

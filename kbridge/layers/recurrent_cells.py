@@ -1,5 +1,8 @@
 """Cells: what a recurrent layer does at one step."""
 
+import inspect
+from contextlib import contextmanager
+
 import numpy as np
 
 from kbridge import activations, constraints, initializers, objects, ops, random, regularizers
@@ -31,6 +34,7 @@ class Cell(Layer):
 
     gates = 1  # how many blocks of ``units`` columns the kernels have
     state_count = 1
+    _noise = None  # what ``draw_noise`` gave, while it shall stay the same
 
     def __init__(self, shared, **kwargs):
         super().__init__(**kwargs)
@@ -95,19 +99,45 @@ class Cell(Layer):
 
     def call(self, inputs, states, training=False):
         states = list(states) if isinstance(states, (list, tuple)) else [states]
-        if training and (self.dropout or self.recurrent_dropout):
-            inputs, recalled = self.drop(inputs, self.dropout), self.drop(states[0], self.recurrent_dropout)
-        else:
-            recalled = states[0]
+        recalled = states[0]
+        if training and self.seed_generator is not None:
+            of_inputs, of_states = self._noise or self.draw_noise(ops.shape(inputs)[0])
+            inputs = inputs if of_inputs is None else inputs * of_inputs
+            recalled = recalled if of_states is None else recalled * of_states
         return self.step(ops.expand_dims(inputs, 1), [recalled, *states[1:]], states)
+
+    def draw_noise(self, batch):
+        """What dropout multiplies inputs and states by; None for what it leaves alone."""
+        shapes = (batch, self.kernel.shape[0]), (batch, self.units)
+        return self.noise(shapes[0], self.dropout), self.noise(shapes[1], self.recurrent_dropout)
+
+    def noise(self, shape, rate):
+        ones = ops.ones(shape, self.compute_dtype) if rate else None
+        return None if ones is None else random.dropout(ones, rate, None, self.seed_generator)
+
+    def get_dropout_mask(self, step_input):
+        """What dropout multiplies inputs by, or None: the same until it is reset."""
+        return self._noise_for(step_input)[0]
+
+    def get_recurrent_dropout_mask(self, step_input):
+        """What dropout multiplies states by, or None: the same until it is reset."""
+        return self._noise_for(step_input)[1]
+
+    def _noise_for(self, step_input):
+        if self._noise is None:
+            self._noise = self.draw_noise(ops.shape(step_input)[0])
+        return self._noise
+
+    def reset_dropout_mask(self):
+        """Draw anew when asked the next time, for inputs and states."""
+        self._noise = None
+
+    reset_recurrent_dropout_mask = reset_dropout_mask
 
     def step(self, inputs, recalled, states):
         """One step: (batch, 1, features) with the states as they enter the products, and as they are kept."""
         outputs, *new = self.run(inputs, recalled, None, False)
         return outputs[:, 0], new
-
-    def drop(self, x, rate):
-        return random.dropout(x, rate, None, self.seed_generator) if rate else x
 
     def run(self, inputs, states, mask, go_backwards):
         """The outputs of all steps of (batch, time, features), and the last states."""
@@ -392,12 +422,32 @@ class StackedRNNCells(Layer):
         return cls(cells, **config)
 
 
+@contextmanager
+def same_noise(cell, batch):
+    """Inside, dropout in ``cell`` and the cells in it is the same at every step.
+
+    Noise that changes with time would average out. It is drawn here, before the steps begin, so that a compiled loop
+    over them draws nothing.
+    """
+    inside = cell._flatten_layers() if isinstance(cell, Layer) else ()
+    noisy = [one for one in inside if isinstance(one, Cell) and one.built and one.seed_generator is not None]
+    for one in noisy:
+        one._noise = one.draw_noise(batch)
+    try:
+        yield
+    finally:
+        for one in noisy:
+            one._noise = None
+
+
 def run_cell(cell, inputs, states, training, constants=None):
     """(output, new states as a list) of any cell, a user's own included."""
-    import inspect
-
     kwargs = dict(constants or {})
-    if "training" in inspect.signature(cell.call).parameters:
+    if (
+        cell._info().takes_training
+        if isinstance(cell, Layer)
+        else "training" in inspect.signature(cell.call).parameters
+    ):
         kwargs["training"] = training
     output, new = cell.call(inputs, states, **kwargs)
     return output, list(new) if isinstance(new, (list, tuple)) else [new]

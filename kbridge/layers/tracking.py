@@ -1,7 +1,5 @@
 """What a layer holds: found by looking at its attributes when asked, so there is nothing to keep in step."""
 
-from kbridge.backend.variable import Variable
-
 # Attributes that are bookkeeping: what they refer to does not belong to the layer.
 _NOT_HELD = frozenset(
     ("_nodes", "_constructed_with", "_losses", "_plan", "_variables", "_build_shapes", "_loss_tracker")
@@ -30,15 +28,8 @@ def _search(value, kind, found):
             _search(item, kind, found)
 
 
-def stateful(layer):
-    """The seed generators and metrics that ``layer`` holds."""
-    from kbridge.metrics import Metric
+def seeds(layer):
+    """The seed generators that ``layer`` holds."""
     from kbridge.random import SeedGenerator
 
-    return held(layer, (SeedGenerator, Metric))
-
-
-def variables_of(holder):
-    """The variables of a seed generator or a metric."""
-    variables = getattr(holder, "variables", None)
-    return variables if variables is not None else held(holder, Variable)
+    return held(layer, SeedGenerator)

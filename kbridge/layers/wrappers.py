@@ -45,6 +45,13 @@ class TimeDistributed(Wrapper):
         super().build((input_shape[0], *input_shape[2:]))
 
     def call(self, inputs, training=None, mask=None):
+        if mask is not None and (len(mask.shape) < 2 or not _agree(mask.shape[:2], inputs.shape[:2])):
+            raise ValueError(
+                f"TimeDistributed layer '{self.name}' takes a mask that begins with (batch, time), as its input does. "
+                f"Received a mask of the shape {tuple(mask.shape)} for an input of the shape {tuple(inputs.shape)}."
+            )
+        if training and any(not v.trainable for v in self.layer.weights):
+            return self._step_by_step(inputs, mask)
         # All steps at once: to the layer, a step is one more sample.
         shape = ops.shape(inputs)
         rows = ops.reshape(inputs, (-1, *shape[2:]))
@@ -60,9 +67,34 @@ class TimeDistributed(Wrapper):
 
         return map_structure(restore, outputs)
 
+    def _step_by_step(self, inputs, mask):
+        """As ``call`` while training, for a layer that counts something at each call (BatchNormalization)."""
+        if inputs.shape[1] is None:
+            raise ValueError(
+                f"TimeDistributed layer '{self.name}' trains a {type(self.layer).__name__}, which keeps counts, step "
+                f"by step: the number of steps must be known. Received the shape {tuple(inputs.shape)}."
+            )
+        info, outputs = self.layer._info(), []
+        for step in range(inputs.shape[1]):
+            kwargs = {"training": True} if info.takes_training else {}
+            if mask is not None and "mask" in info.masks and (len(mask.shape) > 2 or not _takes_sequences(self.layer)):
+                kwargs["mask"] = mask[:, step]
+            outputs.append(self.layer(inputs[:, step], **kwargs))
+        return map_structure(lambda *steps: ops.stack(steps, axis=1), *outputs)
+
     def compute_output_shape(self, input_shape):
         inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
         return (input_shape[0], input_shape[1], *inner[1:])
+
+
+def _takes_sequences(layer):
+    """Whether a mask for it has a time axis of its own."""
+    return getattr(layer, "takes_sequences", False)
+
+
+def _agree(shape, other):
+    """Whether two shapes are the same where both are known."""
+    return all(a is None or b is None or a == b for a, b in zip(shape, other))
 
 
 class Bidirectional(Wrapper):
@@ -143,7 +175,7 @@ class Bidirectional(Wrapper):
             return y + z
         if self.merge_mode == "mul":
             return y * z
-        return [y, z] if self.merge_mode is None else (y + z) / 2.0
+        return [y, z] if self.merge_mode is None else ops.multiply(y + z, 0.5)
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         shape = self.forward_layer.compute_output_shape(sequences_shape)

@@ -8,5 +8,15 @@ from kbridge.models.functional import Functional as Functional
 from kbridge.models.model import Model as Model
 from kbridge.models.sequential import Sequential as Sequential
 
-objects.publish("keras.models", Model, Functional, Sequential)
+objects.publish("keras.src.models.functional", Functional)  # so it stands in Keras's own files
 objects.publish("keras", Model, Functional, Sequential)
+objects.publish("keras.models", Model, Functional, Sequential)
+
+
+def __getattr__(name):
+    # Files are a floor above.
+    if name in ("load_model", "save_model"):
+        from kbridge import saving
+
+        return getattr(saving, name)
+    raise AttributeError(f"module 'kbridge.models' has no attribute {name!r}")

@@ -1,11 +1,12 @@
 """``Functional``: a Model that is a graph of symbols, and graphs as data."""
 
 from kbridge import objects
-from kbridge.backend.op import OPS
+from kbridge.backend.operation import Operation
 from kbridge.backend.symbolic import is_symbol
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.layers.input_layer import InputLayer
-from kbridge.layers.layer import ComputeMask, Layer
+from kbridge.layers.layer import ComputeMask
+from kbridge.models.graph_ops import describe_op, op_described
 from kbridge.models.model import Model
 
 
@@ -31,16 +32,15 @@ class Functional(Model):
 def graph_config(plan):
     """The graph as data: its layers and ops, and which symbols each was called on."""
     entries = {}  # id(operation of a layer) or id(node of an op) -> [name, operation, nodes]
-    count = {}
+    count, taken = {}, {node.operation.name for node in plan.nodes if isinstance(node.operation, Operation)}
     for node in plan.nodes:
-        if isinstance(node.operation, Layer):
+        if isinstance(node.operation, Operation):
             entries.setdefault(id(node.operation), [node.operation.name, node.operation, []])[2].append(node)
         elif isinstance(node.operation, ComputeMask):
             continue  # masks follow from the layers
         else:
-            name = node.operation.spec.name
-            count[name] = count.get(name, -1) + 1
-            entries[id(node)] = [f"{name}_{count[name]}" if count[name] else name, node.operation, [node]]
+            name = _free_name(_spec(node).name, count, taken)
+            entries[id(node)] = [name, node.operation, [node]]
     for entry in entries.values():
         entry[2].sort(key=lambda n: _position(n, entry[1]))
     where = {
@@ -68,17 +68,36 @@ def graph_config(plan):
             for node in nodes
             if node.inputs
         ]
-        if isinstance(operation, Layer):
+        if isinstance(operation, Operation):
             described = objects.serialize_keras_object(operation)
         else:
-            described = {"module": "kbridge.ops", "class_name": operation.spec.name, "config": {"name": name}}
-            described["registered_name"] = None
+            described, calls = describe_op(operation.spec, name, nodes[0], lambda tree: map_structure(write, tree))
         layers.append({**described, "name": name, "inbound_nodes": calls})
     return {
         "layers": layers,
         "input_layers": map_structure(lambda s: where[id(s)], plan.inputs),
         "output_layers": map_structure(lambda s: where[id(s)], plan.outputs),
     }
+
+
+def _spec(node):
+    """The op of a node."""
+    if not hasattr(node.operation, "spec"):
+        name = getattr(node.operation, "__name__", repr(node.operation))
+        raise TypeError(
+            f"The graph calls {name}(), a function that a config has no word for. Put the call into the call() of "
+            f"a layer of your own."
+        )
+    return node.operation.spec
+
+
+def _free_name(name, count, taken):
+    """``name``, or ``name_1`` and so on: the first that neither a layer nor an op of the graph has."""
+    while True:
+        count[name] = count.get(name, -1) + 1
+        free = f"{name}_{count[name]}" if count[name] else name
+        if free not in taken:
+            return free
 
 
 def _position(node, operation):
@@ -90,11 +109,8 @@ def graph_from_config(config, custom_objects=None):
     operations, calls = {}, {}
     for described in config["layers"]:
         name = described.get("name") or described["config"]["name"]
-        if described.get("module") == "kbridge.ops":
-            if described["class_name"] not in OPS:
-                raise ValueError(f"The graph has an op {described['class_name']!r} that is not known.")
-            operations[name] = OPS[described["class_name"]]
-        else:
+        operations[name] = op_described(described)
+        if operations[name] is None:
             operations[name] = objects.deserialize_keras_object(described, custom_objects=custom_objects)
         calls[name] = list(described.get("inbound_nodes", ()))
     made = {}  # (name, node index) -> outputs

@@ -1,11 +1,15 @@
 """``Model``: layers joined into one, by a graph or by a ``call`` of one's own, that can be trained."""
 
+import numpy as np
+
 from kbridge.backend import registry
+from kbridge.backend.operation import no_quantization
 from kbridge.backend.symbolic import KerasTensor, any_symbol
 from kbridge.backend.tree import flatten, map_structure, pack
 from kbridge.layers.layer import Layer, map_shapes, within_call
 from kbridge.layers.masks import remember_mask
 from kbridge.models.plan import Plan
+from kbridge.training.data import to_array
 from kbridge.training.trainer import Trainer
 
 
@@ -156,6 +160,8 @@ class Model(Trainer, Layer):
     def _ensure_built(self, args, kwargs):
         # A subclassed model without build() of its own builds its layers as they are called.
         if type(self).build is Model.build and type(self).call is not Model.call:
+            if not self.built:
+                self._build_shapes = self._shapes_for_build(args, kwargs)
             self.built = True
             return
         super()._ensure_built(args, kwargs)
@@ -172,7 +178,9 @@ class Model(Trainer, Layer):
 
     def call(self, inputs, training=None, mask=None):
         plan = self._graph("call()")
-        values = self._inputs_in_order(inputs)
+        if plan.host is not None and isinstance(inputs, dict) and inputs.keys() == plan.host[1].inputs.keys():
+            plan = plan.host[1]
+        values = self._inputs_in_order(inputs, plan)
         masked = mask is not None and any(m is not None for m in flatten([mask]))
         if masked:
             for value, one in zip(values, flatten([mask])):
@@ -180,13 +188,18 @@ class Model(Trainer, Layer):
                     remember_mask(value, one)
         outputs = plan.run(values, training, masked)
         if plan.has_masks and not masked:
-            for output, one in zip(outputs, self._output_masks(values)):
+            for output, one in zip(outputs, self._output_masks(values, plan)):
                 if one is not None:
                     remember_mask(output, one)
         return outputs[0] if plan.outputs is plan.flat_outputs[0] else pack(plan.outputs, outputs)
 
-    def _output_masks(self, values):
-        plan = self._plan
+    def _preprocess(self, inputs):
+        """What steps take in place of ``inputs``: a dict of what the layers that run on the host make of them."""
+        first, _ = self._plan.host
+        values = first.run(self._inputs_in_order(inputs, self._plan), training=False)
+        return {symbol.name: to_array(value) for symbol, value in zip(first.flat_outputs, values)}
+
+    def _output_masks(self, values, plan):
         symbols = plan.masks()
         if not any(s is not None for s in symbols):
             return symbols
@@ -197,7 +210,7 @@ class Model(Trainer, Layer):
         """The masks of the outputs."""
         if self._plan is None:
             return previous_mask
-        masks = self._output_masks(self._inputs_in_order(inputs))
+        masks = self._output_masks(self._inputs_in_order(inputs, self._plan), self._plan)
         return masks[0] if len(masks) == 1 else None if all(m is None for m in masks) else masks
 
     def _carry_mask(self, args, kwargs, outputs):
@@ -209,9 +222,8 @@ class Model(Trainer, Layer):
         if self._plan is None or self._plan.has_masks:
             super()._carry_symbolic_mask(args, outputs)
 
-    def _inputs_in_order(self, inputs):
+    def _inputs_in_order(self, inputs, plan):
         """The values of the inputs as a flat list of tensors that fit the graph's symbols, or a clear error."""
-        plan = self._plan
         symbols = plan.flat_inputs
         if isinstance(inputs, dict):
             keys = list(plan.inputs) if isinstance(plan.inputs, dict) else [s.name for s in symbols]
@@ -237,16 +249,18 @@ class Model(Trainer, Layer):
 
     def _fit(self, value, symbol):
         engine = registry.current()
-        if type(value) not in engine.tensor_types or engine.dtype(value) != symbol.dtype:
+        if symbol.dtype == "string":
+            value = value if hasattr(value, "shape") else np.asarray(value, object)
+        elif type(value) not in engine.tensor_types or engine.dtype(value) != symbol.dtype:
             if value is None:
                 return None
             value = engine.convert(value, symbol.dtype)
         shape, expected = value.shape, symbol.shape
         if len(shape) != len(expected):
             if len(shape) + 1 == len(expected) and expected[-1] == 1:
-                return _ops().expand_dims(value, -1)
+                return value[..., None] if symbol.dtype == "string" else _ops().expand_dims(value, -1)
             if len(shape) == len(expected) + 1 and shape[-1] == 1:
-                return _ops().squeeze(value, -1)
+                return value[..., 0] if symbol.dtype == "string" else _ops().squeeze(value, -1)
             self._refuse(value, symbol)
         for found, wanted in zip(shape, expected):
             if wanted is not None and found is not None and found != wanted:
@@ -283,6 +297,18 @@ class Model(Trainer, Layer):
 
         return json.dumps(objects.serialize_keras_object(self), **kwargs)
 
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model that a config describes; ``custom_objects`` says what names of your own stand for."""
+        from kbridge import objects
+
+        with objects.custom_object_scope(custom_objects):
+            if cls is Model and "input_layers" in config:
+                from kbridge.models.functional import Functional
+
+                return Functional.from_config(config)
+            return super().from_config(config)
+
     @property
     def state_updates(self):
         return []
@@ -291,13 +317,57 @@ class Model(Trainer, Layer):
         """The arguments of ``compile``, as data; None where it was not compiled."""
         from kbridge import objects
 
-        return objects.serialize_keras_object(self._compile_arguments) if self._compile_arguments else None
+        if not self._compile_arguments:
+            return None
+        found = objects.serialize_keras_object({**self._compile_arguments, "optimizer": self.optimizer})
+        if found["steps_per_execution"] == "auto":
+            found["steps_per_execution"] = 1  # Keras 3 has no other word for leaving it alone
+        return found
 
     def compile_from_config(self, config):
         from kbridge import objects
 
-        if config:
-            self.compile(**{k: objects.deserialize_keras_object(v) for k, v in config.items()})
+        if not config:
+            return
+        arguments = {k: objects.deserialize_keras_object(v) for k, v in config.items()}
+        if arguments.get("steps_per_execution") == 1:
+            arguments["steps_per_execution"] = "auto"
+        self.compile(**arguments)
+
+    # -- files
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Write the whole model to a ``.keras`` file: see ``kbridge.saving.save_model``."""
+        from kbridge.saving import save_model
+
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """Write the weights to a ``.weights.h5`` file: see ``kbridge.saving.save_weights``."""
+        from kbridge.saving import save_weights
+
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Set the weights from a file: see ``kbridge.saving.load_weights``."""
+        from kbridge.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    # -- left for later
+
+    def quantize(self, mode=None, config=None, filters=None, **kwargs):
+        raise no_quantization(self, f"quantize(mode={mode!r})")
+
+    def get_quantization_layer_structure(self, mode=None):
+        raise no_quantization(self, f"get_quantization_layer_structure(mode={mode!r})")
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
+        """Left for later."""
+        raise NotImplementedError(
+            f"Model '{self.name}': export(format={format!r}) is not available: exporting is left for later. "
+            f"Write model.save(...), or compute with the model itself."
+        )
 
     # -- pickling and copying
 

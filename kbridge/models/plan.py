@@ -32,9 +32,32 @@ class Plan:
         return [x.mask for x in self.flat_outputs]
 
     @cached_property
+    def all_layers(self):
+        """The layers, and those inside them."""
+        return list({id(x): x for layer in self.layers for x in layer._flatten_layers()}.values())
+
+    @cached_property
     def has_masks(self):
         """Whether any output has one."""
         return any(x.mask is not None for x in self.flat_outputs)
+
+    @cached_property
+    def host(self):
+        """(what runs on the host before compiled steps, what is left for them) as plans; None if all is left.
+
+        The first gives what the second takes: a dict of symbols by their names.
+        """
+        first = _nodes_between(
+            self.flat_inputs,
+            [s for node in self.nodes if _runs_on_host(node) for s in flatten(node.outputs)],
+        )
+        if all(node.is_input for node in first):
+            return None
+        done = {id(node) for node in first}
+        given = {id(s) for s in self.flat_inputs} | {id(s) for node in first for s in flatten(node.outputs)}
+        taken = [s for node in self.nodes if id(node) not in done for s in _all_inputs(node)] + self.flat_outputs
+        between = {s.name: s for s in taken if id(s) in given}
+        return Plan(self.inputs, between), Plan(between, self.outputs)
 
     def run(self, values, training=None, masked=False):
         """The outputs (a flat list) for the inputs' values (a flat list).
@@ -168,6 +191,10 @@ def _check_symbols(symbols, what):
             )
 
 
+def _runs_on_host(node):
+    return isinstance(node.operation, Layer) and any(x.runs_on_host for x in node.operation._flatten_layers())
+
+
 def _all_inputs(node):
     implied = getattr(node, "implied", None)
     return node.inputs if not implied else [*node.inputs, *(x for x in flatten(implied) if is_symbol(x))]
@@ -251,6 +278,7 @@ def _needs_nothing_around(layer, node):
         layer.built
         and type(layer).__call__ is Layer.__call__
         and layer.activity_regularizer is None
+        and layer._remat_mode is None
         and layer.compute_dtype == layer.variable_dtype
         and all(
             s.dtype == layer.compute_dtype or not layer.autocast or not dtypes.is_float(s.dtype)

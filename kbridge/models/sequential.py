@@ -49,7 +49,8 @@ class Sequential(Model):
             if symbol is not None:
                 self._begin(symbol)
         if self._symbols:
-            self._symbols.append(_single(layer(self._symbols[-1]), layer))
+            with self._own_scope():
+                self._symbols.append(_single(layer(self._symbols[-1]), layer))
         self._stack.append(layer)
         self._changed()
 
@@ -98,8 +99,9 @@ class Sequential(Model):
         if not self._stack:
             raise ValueError(f"Sequential '{self.name}' has no layers. Write: model.add(layer).")
         symbols = [symbol]
-        for layer in self._stack:
-            symbols.append(_single(layer(symbols[-1]), layer))
+        with self._own_scope():
+            for layer in self._stack:
+                symbols.append(_single(layer(symbols[-1]), layer))
         self._symbols = symbols
         self._changed()
 

@@ -143,25 +143,25 @@ def _cells(row, widths):
 
 
 def _totals(model):
-    trained = _count(model.trainable_variables)
-    total = _count(model.weights)
+    trained = count_and_bytes(model.trainable_variables)
+    total = count_and_bytes(model.weights)
     lines = [
-        f" Total params: {total[0]:,} ({_size(total[1])})",
-        f" Trainable params: {trained[0]:,} ({_size(trained[1])})",
-        f" Non-trainable params: {total[0] - trained[0]:,} ({_size(total[1] - trained[1])})",
+        f" Total params: {total[0]:,} ({readable(total[1])})",
+        f" Trainable params: {trained[0]:,} ({readable(trained[1])})",
+        f" Non-trainable params: {total[0] - trained[0]:,} ({readable(total[1] - trained[1])})",
     ]
     if getattr(model, "compiled", False) and model.optimizer is not None and model.optimizer.built:
-        state = _count(model.optimizer.variables)
-        lines.append(f" Optimizer params: {state[0]:,} ({_size(state[1])})")
+        state = count_and_bytes(model.optimizer.variables)
+        lines.append(f" Optimizer params: {state[0]:,} ({readable(state[1])})")
     return lines
 
 
-def _count(variables):
+def count_and_bytes(variables):
     variables = [v for v in flatten(variables) if isinstance(v, Variable)]
     return sum(v.size for v in variables), sum(v.size * _BYTES.get(v.dtype, 4) for v in variables)
 
 
-def _size(count):
+def readable(count):
     for unit in ("B", "KB", "MB", "GB"):
         if count < 1024 or unit == "GB":
             return f"{count:.2f} {unit}"

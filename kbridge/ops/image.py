@@ -49,7 +49,7 @@ from kbridge.ops.products import matmul
 from kbridge.ops.random import draw, fold_in, random_normal
 from kbridge.ops.reductions import mean, sum
 from kbridge.ops.seeding import draw_seed
-from kbridge.ops.special import _int_range
+from kbridge.ops.special import int_range
 from kbridge.ops.windows import depthwise_conv, extract_patches, extract_patches_3d, layout
 
 __all__ = [
@@ -94,7 +94,7 @@ def _back(x, dtype):
     """``x`` in the images' own dtype: ints are rounded, and kept within their range."""
     if dtypes.is_float(dtype):
         return cast(x, dtype)
-    low, high = _int_range(dtype)
+    low, high = int_range(dtype)
     return cast(clip(round(x), low, high), dtype)
 
 
@@ -463,7 +463,7 @@ def map_coordinates(inputs: Tensor, coordinates: Other, order, fill_mode="consta
     return _back(_sample(rows, inputs.shape, 0, points, order, fill_mode, fill_value), dtype)
 
 
-def _warp(images, at, interpolation, fill_mode, fill_value, data_format, name):
+def warp(images, at, interpolation, fill_mode, fill_value, data_format, name):
     """Images whose pixel (y, x) is the one found at ``at(y, x)`` = (y, x), for float grids (1, height, width)."""
     order = _order(interpolation, name)
     _check_fill_mode(fill_mode, name)
@@ -509,7 +509,7 @@ def affine_transform(
         k = c0 * x + c1 * y + 1.0
         return (b0 * x + b1 * y + b2) / k, (a0 * x + a1 * y + a2) / k
 
-    return _warp(images, at, interpolation, fill_mode, fill_value, data_format, "affine_transform")
+    return warp(images, at, interpolation, fill_mode, fill_value, data_format, "affine_transform")
 
 
 @op
@@ -544,7 +544,7 @@ def perspective_transform(
         k = c0 * x + c1 * y + 1.0
         return (b0 * x + b1 * y + b2) / k, (a0 * x + a1 * y + a2) / k
 
-    return _warp(images, at, interpolation, "constant", fill_value, data_format, "perspective_transform")
+    return warp(images, at, interpolation, "constant", fill_value, data_format, "perspective_transform")
 
 
 @op
@@ -571,7 +571,7 @@ def elastic_transform(
             points.append(grid + smooth[..., 0] * alpha)
         return points
 
-    return _warp(images, at, interpolation, fill_mode, fill_value, data_format, "elastic_transform")
+    return warp(images, at, interpolation, fill_mode, fill_value, data_format, "elastic_transform")
 
 
 # -- filters

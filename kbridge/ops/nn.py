@@ -435,4 +435,6 @@ def dot_product_attention(
             f"features, and a multiple of their heads in query. Received query, key, value of shapes {shapes}."
         )
     scale = 1.0 / math.sqrt(key.shape[-1]) if scale is None else scale
+    if flash_attention is None and config.is_flash_attention_enabled() is False:
+        flash_attention = False
     return attention(query, key, value, bias, mask, scale, is_causal, attn_logits_soft_cap, flash_attention)

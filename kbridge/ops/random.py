@@ -75,7 +75,7 @@ def fold_in(seed, number):
     return seed + shift
 
 
-def _next_round(seed, number):
+def next_round(seed, number):
     """The seed for round ``number`` of a loop, which may be a tensor."""
     if isinstance(seed, np.ndarray):
         return seed + np.array([int(number), 0], "uint32")
@@ -165,7 +165,7 @@ def random_gamma(alpha: Tensor, seed):
     c = 1.0 / sqrt(9.0 * d)
 
     def attempt(step, result, accepted):
-        own = _next_round(seed, step)
+        own = next_round(seed, step)
         x = draw(random_normal, dims, wide, fold_in(own, 1))
         u = draw(random_uniform, dims, wide, fold_in(own, 2))
         v = power(1.0 + c * x, 3)
@@ -188,7 +188,7 @@ def random_binomial(counts: Tensor, probabilities: Tensor, seed):
     # Of n uniform numbers the i-th smallest, b, has a Beta distribution. If b <= p, then i of them are below p and
     # the rest lie evenly above b; else those below b decide. Either way about half of the trials remain.
     def halve(step, n, p, successes):
-        own = _next_round(seed, step * 1000)  # apart from the rounds within
+        own = next_round(seed, step * 1000)  # apart from the rounds within
         i = floor(n / 2.0) + 1.0
         b = draw(random_beta, i, maximum(n + 1.0 - i, 1.0), own)
         below = b <= p

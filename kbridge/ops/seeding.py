@@ -37,6 +37,7 @@ class SeedGenerator:
             name="seed_generator_state",
             host=True,
         )
+        self.state.path = f"{name}/{self.state.name}"
 
     def next(self, ordered=True):
         """The next seed, uint32 (key, counter). With ``ordered=False`` the stream need not be a count; here it is."""

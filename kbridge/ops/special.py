@@ -184,14 +184,14 @@ def _segments(name, data, segment_ids, num_segments, start, reduction):
 
 
 def _lowest(dtype):
-    return -math.inf if dtypes.is_float(dtype) else _int_range(dtype)[0]
+    return -math.inf if dtypes.is_float(dtype) else int_range(dtype)[0]
 
 
 def _highest(dtype):
-    return math.inf if dtypes.is_float(dtype) else _int_range(dtype)[1]
+    return math.inf if dtypes.is_float(dtype) else int_range(dtype)[1]
 
 
-def _int_range(dtype):
+def int_range(dtype):
     if dtype == "bool":
         return 0, 1
     bits = int(dtype.lstrip("uint"))

@@ -6,12 +6,15 @@ gives one batch after the other.
 
 import math
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 
 from kbridge import config
 from kbridge.backend import registry, seeds
 from kbridge.backend.tree import flatten, map_structure
+
+_LARGEST_MAPPED = 1 << 30  # bytes
 
 
 def unpack_x_y_sample_weight(data):
@@ -34,6 +37,8 @@ def pack_x_y_sample_weight(x, y=None, sample_weight=None):
 
 def as_array(value, name="x"):
     """One array, of any kind, as a tensor of the engine in charge or a NumPy array."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "SUT":
+        return value.astype(object)  # text
     if value is None or registry.current().is_tensor(value):
         return value
     if hasattr(value, "to_numpy"):  # pandas and the like
@@ -41,8 +46,10 @@ def as_array(value, name="x"):
     elif hasattr(value, "detach"):  # a torch tensor, seen from another engine
         value = value.detach().cpu()
     array = np.asarray(value)
+    if array.dtype.kind in "SUT":
+        return array.astype(object)
     if array.dtype == object:
-        if array.size and all(isinstance(item, str) for item in array.ravel()[:10]):
+        if array.size and all(isinstance(item, (str, bytes)) for item in array.ravel()[:10]):
             return array
         try:
             array = array.astype(config.floatx())
@@ -54,6 +61,11 @@ def as_array(value, name="x"):
     if array.dtype == np.float64 and config.floatx() != "float64":
         array = array.astype("float32" if config.floatx() == "bfloat16" else config.floatx())
     return array
+
+
+def to_array(tensor):
+    """A tensor as a NumPy array; text is one already."""
+    return tensor if isinstance(tensor, np.ndarray) else registry.current().to_numpy(tensor)
 
 
 def as_arrays(tree, name="x"):
@@ -112,12 +124,32 @@ class ArrayData:
         self.shuffle = shuffle
         self.steps = math.ceil(self.size / self.batch_size)
         self._order = np.arange(self.size, dtype=np.int32)
-        self._random = None
+        self._key = self._random = None  # of the stream of orders
         self._on_device = {}
+
+    @property
+    def holds_text(self):
+        """Whether any column is of text, which no engine has tensors for."""
+        return any(leaf is not None and leaf.dtype == object for leaf in flatten(list(self.columns)))
 
     @property
     def full_steps(self):
         return self.size // self.batch_size
+
+    def get_state(self):
+        """Where the stream of orders is, as plain data for ``set_state``."""
+        return _plain(self._stream_of_orders().bit_generator.state) if self.shuffle else None
+
+    def set_state(self, state):
+        """Give the orders that came after ``get_state``."""
+        if state is not None:
+            self._stream_of_orders().bit_generator.state = state
+
+    def _stream_of_orders(self):
+        if self._random is None:
+            self._key = self._key or seeds.next_key()
+            self._random = seeds.generator(self._key)
+        return self._random
 
     def order(self):
         """The order of the samples in the next epoch."""
@@ -128,13 +160,12 @@ class ArrayData:
         same = np.tile(self._order, (epochs, 1))
         if not self.shuffle:
             return same
-        if self._random is None:
-            self._random = seeds.generator()
+        random = self._stream_of_orders()
         if self.shuffle != "batch":
-            return self._random.permuted(same, axis=1, out=same)
+            return random.permuted(same, axis=1, out=same)
         cut = self.full_steps * self.batch_size
         starts = np.tile(np.arange(0, cut, self.batch_size, dtype=np.int32), (epochs, 1))
-        starts = self._random.permuted(starts, axis=1)
+        starts = random.permuted(starts, axis=1)
         rows = starts[:, :, None] + self._order[: self.batch_size]
         return np.concatenate([rows.reshape(epochs, cut), same[:, cut:]], axis=1)
 
@@ -166,6 +197,18 @@ class ArrayData:
             for start in range(0, self.size, self.batch_size):
                 yield self.batch(slice(start, start + self.batch_size))
 
+    def mapped(self, function):
+        """The same samples with ``function`` of their inputs in place of these: all at once, if there is room."""
+        size = sum(leaf.nbytes for leaf in flatten(function(self.sample()[0]))) / self.batch_size * self.size
+        if size > _LARGEST_MAPPED:
+            stream = StreamData(self.epoch, self.steps, name="arrays")
+            stream.whole = False
+            return stream.mapped(function)
+        mapped = copy(self)
+        mapped.columns = (function(self.columns[0]), *self.columns[1:])
+        mapped._on_device = {}
+        return mapped
+
     def sample(self):
         """A batch to look at."""
         return self.batch(slice(0, min(self.batch_size, self.size)))
@@ -187,15 +230,52 @@ class StreamData:
         self.name = name
         self._iterator = None
         self._peeked = []
+        self._function = None  # what batches' inputs are replaced by, of themselves
+        self._given = 0  # batches so far
+
+    def get_state(self):
+        """How far an iterable that goes on has been used, as plain data for ``set_state``."""
+        return None if self.whole else {"given": self._given, "key": getattr(self._arrays, "_key", None)}
+
+    def set_state(self, state):
+        """Go on behind the batches that had been given; those before are drawn again, and dropped."""
+        if state is None or self.whole:
+            return
+        if self._arrays is not None and state["key"] is not None:
+            self._arrays._key, self._arrays._random = tuple(state["key"]), None
+            self._iterator, self._peeked = None, []
+        steps, self.steps = self.steps, state["given"]
+        for _ in self.epoch():
+            pass
+        self.steps = steps
+
+    @property
+    def _arrays(self):
+        """The ArrayData that the batches are of, if they are."""
+        owner = getattr(self.begin, "__self__", None)
+        return owner if isinstance(owner, ArrayData) else None
+
+    def mapped(self, function):
+        """The same batches with ``function`` of their inputs in place of these."""
+        mapped = copy(self)
+        mapped._function = function
+        mapped._peeked = [(function(x), *rest) for x, *rest in self._peeked]
+        return mapped
 
     def sample(self):
         """The first batch, kept for the epoch to come."""
         if not self._peeked:
+            if self.whole:
+                self._iterator = None
             self._ensure_iterator()
-            try:
-                self._peeked.append(self._prepare(next(self._iterator)))
-            except StopIteration:
-                raise ValueError(f"The {self.name} gave no batch at all.") from None
+            first = next(self._iterator, self)
+            if first is self and not self.endless:  # what has been used up begins anew
+                self._iterator = None
+                self._ensure_iterator()
+                first = next(self._iterator, self)
+            if first is self:
+                raise ValueError(f"The {self.name} gave no batch at all.")
+            self._peeked.append(self._prepare(first))
         return self._peeked[0]
 
     def _ensure_iterator(self):
@@ -208,7 +288,7 @@ class StreamData:
         sample_weight = None if sample_weight is None else as_arrays(sample_weight, "sample_weight")
         if self.class_weight is not None:
             sample_weight = _combine(class_weights(y, self.class_weight), sample_weight)
-        return _trimmed(x, y, sample_weight)
+        return _trimmed(x if self._function is None else self._function(x), y, sample_weight)
 
     def epoch(self):
         """The batches of one epoch: all up to the end, or ``steps`` of them if that was asked for."""
@@ -229,6 +309,7 @@ class StreamData:
                     self._ensure_iterator()
                     continue
             given, fresh = given + 1, False
+            self._given += 1
             yield batch
         if self.steps is not None and given < self.steps:
             import warnings
@@ -236,8 +317,26 @@ class StreamData:
             warnings.warn(f"The {self.name} ended after {given} of {self.steps} batches of this epoch.", stacklevel=2)
 
 
+def _plain(state):
+    """The state of NumPy's random numbers as dicts, lists and ints."""
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state
+
+
 def adapt(x, y=None, sample_weight=None, batch_size=None, steps=None, shuffle=False, class_weight=None):
     """``ArrayData`` or ``StreamData`` for whatever ``fit``, ``evaluate`` or ``predict`` was given."""
+    data = _adapted(x, y, sample_weight, batch_size, steps, shuffle, class_weight)
+    most = config.max_steps_per_epoch()
+    if most is None or data.steps is not None and data.steps <= most:
+        return data
+    if isinstance(data, ArrayData):
+        return StreamData(data.epoch, most, name="arrays")
+    data.steps = most
+    return data
+
+
+def _adapted(x, y, sample_weight, batch_size, steps, shuffle, class_weight):
     if isinstance(x, (ArrayData, StreamData)):
         return x
     stream = _stream(x, class_weight)

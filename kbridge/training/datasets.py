@@ -13,6 +13,11 @@ class PyDataset:
         max_queue_size: how many batches may wait ready.
     """
 
+    # A subclass need not call __init__.
+    workers = 1
+    use_multiprocessing = False
+    max_queue_size = 10
+
     def __init__(self, workers=1, use_multiprocessing=False, max_queue_size=10):
         self.workers = workers
         self.use_multiprocessing = use_multiprocessing
@@ -39,13 +44,11 @@ class PyDataset:
 
     def batches(self):
         """The batches of one epoch, in order."""
-        # A subclass may not have called __init__.
-        workers = getattr(self, "workers", 1)
-        waiting = getattr(self, "max_queue_size", 10)
+        workers, waiting = self.workers, self.max_queue_size
         self.on_epoch_begin()
         count = self.num_batches
         indices = iter(range(count)) if count is not None else _counting()
-        if workers <= 1 and not getattr(self, "use_multiprocessing", False):
+        if workers <= 1 and not self.use_multiprocessing:
             yield from (self[i] for i in indices)
             return
         with self._pool(workers) as (executor, item):
@@ -67,7 +70,7 @@ class PyDataset:
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
-        if not getattr(self, "use_multiprocessing", False):
+        if not self.use_multiprocessing:
             with ThreadPoolExecutor(max_workers=max(1, workers)) as executor:
                 yield executor, self.__getitem__
             return

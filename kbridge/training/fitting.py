@@ -1,9 +1,11 @@
 """``fit``: epochs of steps, run in as large pieces as the callbacks and the engine allow."""
 
+import itertools
 import time
 
 from kbridge import callbacks as callbacks_module
-from kbridge.backend import registry
+from kbridge import config
+from kbridge.backend import registry, seeds
 from kbridge.training import data as data_module
 from kbridge.training.logs import LazyLogs, to_floats
 
@@ -38,8 +40,12 @@ def fit(
     validation = None
     if validation_data is not None:
         validation = _validation(validation_data, validation_batch_size or batch_size, validation_steps)
+    if config.max_epochs() is not None:
+        epochs = min(epochs, config.max_epochs())
     model.stop_training = False
     model._prepare(data.sample(), training=True)
+    data = model._preprocessed(data, training=True)
+    validation = validation and model._preprocessed(validation)
     watchers = callbacks_module.CallbackList(
         callbacks,
         add_history=True,
@@ -89,14 +95,58 @@ class Run:
             self.own_step
             or callbacks.act_on_batches
             or not isinstance(data, data_module.ArrayData)
+            or data.holds_text
             or not data.full_steps
         )
         self.free_epochs = not self.by_steps and not callbacks.act_on_epochs and validation is None
+        self.left_by_callbacks = []  # what each knew when an earlier run was left
         self.fresh = False  # whether the metrics have been reset since they were last used
+        self.skip = 0  # steps of the coming epoch that an earlier process has done
+        self.began = None  # the state of the data when this epoch began
+        self.kept = False  # whether some callback keeps positions
+
+    # -- where training is, and going on from there
+
+    def position(self, epoch, step):
+        """What ``resume`` needs to go on, when ``step`` steps of ``epoch`` are done: plain data."""
+        return {
+            "epoch": epoch,
+            "step": step,
+            "data": self.began if step else self.data.get_state(),
+            "seeds": seeds.get_state(),
+            "callbacks": [[type(c).__name__, state] for c, state in self._states() if state is not None],
+        }
+
+    def resume(self, position):
+        """Go on at a ``position`` of an earlier run; the variables are the caller's to set."""
+        self.epoch, self.skip = position["epoch"], position["step"]
+        self.fresh = self.skip > 0  # the metrics hold the steps that are done
+        self.data.set_state(position["data"])
+        self.began = position["data"]
+        seeds.set_state(tuple(position["seeds"]))
+        self.left_by_callbacks = position["callbacks"]
+
+    def _tell_callbacks(self):
+        """Give the callbacks what they knew when the earlier run was left."""
+        left = {}
+        for name, state in self.left_by_callbacks:
+            left.setdefault(name, []).append(state)
+        for callback, state in self._states():
+            if state is not None and left.get(type(callback).__name__):
+                callback.set_state(left[type(callback).__name__].pop(0))
+
+    def _states(self):
+        return [(c, c.get_state()) for c in self.callbacks if hasattr(c, "get_state")]
 
     def all_epochs(self):
         model, callbacks = self.model, self.callbacks
+        keepers = [callback for callback in callbacks if hasattr(callback, "set_run")]
+        for callback in keepers:
+            callback.set_run(self)
+        self.kept = bool(keepers)
         callbacks.on_train_begin()
+        if self.left_by_callbacks:
+            self._tell_callbacks()
         logs = {}
         try:
             while self.epoch < self.epochs and not model.stop_training:
@@ -114,8 +164,10 @@ class Run:
     def _one_epoch(self):
         if not self.fresh:
             self.model.reset_metrics()
+        if self.kept and not self.skip:
+            self.began = self.data.get_state()
         self.callbacks.on_epoch_begin(self.epoch)
-        if self.by_steps or not self._loop_pays():
+        if self.by_steps or self.skip or not self._loop_pays():
             logs = self._steps()
         else:
             logs = {name: values[0] for name, values in self._run_epochs(1)[0].items()}
@@ -139,8 +191,9 @@ class Run:
         model, callbacks, clock = self.model, self.callbacks, self.clock
         step = model._function("train")
         every = model.steps_per_execution if isinstance(model.steps_per_execution, int) else 1
-        found, done, last = None, 0, time.perf_counter()
-        for i, batch in enumerate(self._batches()):
+        first, self.skip = self.skip, 0
+        found, done, last = None, first, time.perf_counter()
+        for i, batch in enumerate(self._batches(first), first):
             if callbacks.act_on_batches and i % every == 0:
                 callbacks.on_train_batch_begin(i)
             found = step(batch)
@@ -161,19 +214,19 @@ class Run:
         if self.data.steps is None:
             callbacks.set_steps(done)
         self.fresh = not self.own_step
-        return to_floats(found if self.own_step else model._function("finish")())
+        return to_floats((found or {}) if self.own_step else model._function("finish")())
 
     def _logs(self, found):
         return to_floats(found if self.own_step else self.model._function("logs")())
 
-    def _batches(self):
-        """The batches of this epoch as tensors."""
-        if isinstance(self.data, data_module.ArrayData):
+    def _batches(self, first):
+        """The batches of this epoch as tensors, from the ``first`` on."""
+        if isinstance(self.data, data_module.ArrayData) and not self.data.holds_text:
             columns, order, size = self.data.on_device(), self.data.order(), self.data.batch_size
-            for start in range(0, len(order), size):
+            for start in range(first * size, len(order), size):
                 yield self.engine.gather(columns, order[start : start + size])
         else:
-            for batch in self.data.epoch():
+            for batch in itertools.islice(self.data.epoch(), first, None):
                 yield self.model._as_tensors(batch)
 
     # -- whole epochs

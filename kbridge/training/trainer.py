@@ -17,14 +17,25 @@ from kbridge.training.autodiff import value_and_grad
 from kbridge.training.data import unpack_x_y_sample_weight
 from kbridge.training.logs import LazyLogs, to_floats
 from kbridge.training.objectives import Losses, Metrics, flat_by_name
+from kbridge.training.settings import settings_of
+from kbridge.training.surface import Surface
 
 
-class Trainer:
+class Trainer(Surface):
     """The part of ``Model`` that trains."""
 
     # Attributes that hold compiled functions or one run's state: neither copied nor pickled.
-    _made_for_this_process = ("_functions", "_known", "history")
+    _made_for_this_process = (
+        "_functions",
+        "_settings",
+        "_known",
+        "history",
+        "train_function",
+        "test_function",
+        "predict_function",
+    )
     _compile_arguments = None
+    _settings = None
     stop_training = False
 
     def __init__(self):
@@ -86,20 +97,23 @@ class Trainer:
             "jit_compile": jit_compile,
         }
         self.optimizer = optimizers.get(optimizer) if optimizer is not None else None
-        policy = getattr(self, "dtype_policy", None)
-        if auto_scale_loss and self.optimizer is not None and policy is not None and policy.name == "mixed_float16":
+        if auto_scale_loss and self.optimizer is not None and self._gradients_may_vanish():
             if not isinstance(self.optimizer, optimizers.LossScaleOptimizer):
                 self.optimizer = optimizers.LossScaleOptimizer(self.optimizer, name="loss_scale_optimizer")
         self.loss = loss
         self._loss_tracker = metrics_module.Mean(name="loss")
         self._losses_of_outputs = None
         self._metrics_of_outputs = None
-        self.run_eagerly = bool(run_eagerly)
+        self.run_eagerly = run_eagerly
         self.steps_per_execution = steps_per_execution
         self.jit_compile = jit_compile
         self.compiled = True
         self.stop_training = False
         self._forget_functions()
+
+    def _gradients_may_vanish(self):
+        layers = self._flatten_layers() if hasattr(self, "_flatten_layers") else ()
+        return any(layer.dtype_policy.scales_losses for layer in layers)
 
     def _forget_functions(self):
         self._functions = {}
@@ -254,13 +268,26 @@ class Trainer:
     def _steady(self):
         """While steps run, layers and trainable variables stay the same, so they are looked for once."""
         before = self._known
-        self._known = before or _Known(self)
+        if before is None:
+            self._known = _Known(self)
+            self._forget_what_is_outdated()
         try:
             yield
         finally:
             self._known = before
             if self._has_losses:
                 self._clear_losses()
+
+    def _forget_what_is_outdated(self):
+        """Functions that were compiled with other settings of layers and the optimizer are compiled anew."""
+        optimizers = [self.optimizer, getattr(self.optimizer, "inner_optimizer", None)]
+        plan = getattr(self, "_plan", None)
+        layers = self._known.layers if plan is None else plan.all_layers
+        settings = settings_of([*layers, *filter(None, optimizers)])
+        settings += [id(getattr(optimizer, "_schedule", None)) for optimizer in optimizers]
+        if settings != self._settings:
+            self._functions = {key: value for key, value in self._functions.items() if key[0] == "clock"}
+            self._settings = settings
 
     def _function(self, kind):
         """The function of a kind, compiled once: train, test, predict, logs, finish, and loop or steps for epochs."""
@@ -278,6 +305,9 @@ class Trainer:
         state = self._state(training=kind in ("train", "loop"))
         if kind == "loop":
             return engine.compile_loop(self._train_on, self._finish_epoch, state, self._jit())
+        own = self._own_function(kind)
+        if own is not None:
+            return own
         function = {
             "train": self.train_step if self._has_own_train_step() else self._train_on,
             "test": self._test_on if type(self).test_step is Trainer.test_step else self.test_step,
@@ -285,15 +315,19 @@ class Trainer:
             "logs": self.get_metrics_result,
             "finish": self._finish_epoch,
         }[kind]
-        return function if getattr(self, "run_eagerly", False) else engine.compile(function, state, self._jit())
+        return function if self.run_eagerly or self._only_on_host() else engine.compile(function, state, self._jit())
 
     def _jit(self):
         """What ``jit_compile`` was set to; None where that is left to the engine."""
-        asked = getattr(self, "jit_compile", "auto")
-        return None if asked == "auto" else bool(asked)
+        return None if self.jit_compile in ("auto", None) else bool(self.jit_compile)
 
     def _has_own_train_step(self):
-        return type(self).train_step is not Trainer.train_step
+        cls = type(self)
+        return cls.train_step is not Trainer.train_step or cls.make_train_function is not Surface.make_train_function
+
+    def _has_own_test_step(self):
+        cls = type(self)
+        return cls.test_step is not Trainer.test_step or cls.make_test_function is not Surface.make_test_function
 
     def _finish_epoch(self):
         logs = self.get_metrics_result()
@@ -321,6 +355,26 @@ class Trainer:
             metrics.build(flat_by_name(y, metrics.names, "targets"), flatten([y_pred]))
         if training and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+
+    def _preprocessed(self, data, training=False):
+        """``data`` with its inputs as the layers make them that run on the host, if the model has such."""
+        plan = getattr(self, "_plan", None)
+        if plan is None or plan.host is None or getattr(data, "preprocessed_by", None) is plan:
+            return data
+        trained = [v.path for layer in plan.host[0].layers for v in layer.trainable_variables]
+        if training and trained:
+            raise ValueError(
+                f"Model '{self.name}' cannot train {trained}: a layer that runs on the host (of text, or of hashes) "
+                f"comes after them, or is in one model with them. Put it first, into the outermost model."
+            )
+        data = data.mapped(self._preprocess)
+        data.preprocessed_by = plan
+        return data
+
+    def _only_on_host(self):
+        """Whether nothing is left to compute once the layers that run on the host have run."""
+        plan = getattr(self, "_plan", None)
+        return plan is not None and plan.host is not None and not plan.host[1].nodes
 
     def _outputs_on_shapes(self, x):
         def symbol(leaf):
@@ -414,11 +468,12 @@ class Trainer:
         self._require_compiled("evaluate")
         data = data_module.adapt(x, y, sample_weight, batch_size, steps)
         self._prepare(data.sample(), training=False)
+        data = self._preprocessed(data)
         watchers = callbacks_module.evaluation_callbacks(self, callbacks, verbose, data.steps)
         with self._steady():
             self.reset_metrics()
             step = self._function("test")
-            own = type(self).test_step is not Trainer.test_step
+            own = self._has_own_test_step()
             logs = LazyLogs(lambda: to_floats(self.get_metrics_result()))
             watchers.on_test_begin()
             for i, batch in enumerate(data.epoch()):
@@ -437,8 +492,8 @@ class Trainer:
         """The outputs for data, as NumPy arrays in the structure of the model's outputs."""
         data = data_module.adapt(x, None, None, batch_size, steps)
         self._ensure_usable(data)
+        data = self._preprocessed(data)
         watchers = callbacks_module.evaluation_callbacks(self, callbacks, verbose, data.steps)
-        engine = registry.current()
         parts, structure = [], None
         with self._steady():
             step = self._function("predict")
@@ -446,7 +501,7 @@ class Trainer:
             for i, batch in enumerate(data.epoch()):
                 watchers.on_predict_batch_begin(i)
                 structure = step((self._as_tensors(batch[0]),))
-                parts.append([engine.to_numpy(leaf) for leaf in flatten([structure])])
+                parts.append([data_module.to_array(leaf) for leaf in flatten([structure])])
                 watchers.on_predict_batch_end(i, {"outputs": structure})
             data.end_epoch()
             watchers.on_predict_end()
@@ -459,7 +514,19 @@ class Trainer:
 
     def _as_tensors(self, tree):
         engine = registry.current()
-        return map_structure(lambda leaf: leaf if leaf is None or leaf.dtype == object else engine.convert(leaf), tree)
+
+        def tensor(leaf):
+            if leaf is None or leaf.dtype != object:
+                return leaf if leaf is None else engine.convert(leaf)
+            if engine.eager or self.run_eagerly or self._only_on_host():
+                return leaf
+            raise ValueError(
+                f"Model '{self.name}' was given text, which cannot enter a compiled step. Put the layers that take it "
+                f"first in a Sequential or functional model, which runs them before its steps, or map the data "
+                f"first, or write: model.compile(..., run_eagerly=True). Received: {str(leaf)[:80]}"
+            )
+
+        return map_structure(tensor, tree)
 
     # -- single batches
 
@@ -478,6 +545,7 @@ class Trainer:
         data = data_module.ArrayData(x, y, sample_weight, size or 1, class_weight=class_weight)
         batch = data.columns
         self._prepare(batch, training=kind == "train")
+        batch = self._preprocessed(data, training=kind == "train").columns
         with self._steady():
             self.reset_metrics()
             found = self._function(kind)(self._as_tensors(batch))
@@ -489,9 +557,10 @@ class Trainer:
         """The outputs for this batch, as NumPy arrays."""
         data = data_module.ArrayData(x, batch_size=max(1, len(flatten([x])[0])))
         self._ensure_usable(data)
+        data = self._preprocessed(data)
         with self._steady():
             outputs = self._function("predict")((self._as_tensors(data.columns[0]),))
-        return map_structure(registry.current().to_numpy, outputs)
+        return map_structure(data_module.to_array, outputs)
 
 
 class _Known:
@@ -526,7 +595,8 @@ def _weights_by_name(sample_weight, names):
 
 def _count(x):
     """The number of samples in a batch."""
-    return ops.shape(flatten([x])[0])[0]
+    first = flatten([x])[0]
+    return first.shape[0] if first.dtype == object else ops.shape(first)[0]  # text is no engine's tensor
 
 
 def _in_order(logs):

@@ -1,8 +1,11 @@
 """Utilities."""
 
-import numpy as np
+from importlib import import_module
 
 from kbridge.callbacks.progress import Progbar as Progbar
+from kbridge.config import disable_interactive_logging as disable_interactive_logging
+from kbridge.config import enable_interactive_logging as enable_interactive_logging
+from kbridge.config import is_interactive_logging_enabled as is_interactive_logging_enabled
 from kbridge.objects import CustomObjectScope as CustomObjectScope
 from kbridge.objects import custom_object_scope as custom_object_scope
 from kbridge.objects import deserialize_keras_object as deserialize_keras_object
@@ -16,18 +19,36 @@ from kbridge.training.data import pack_x_y_sample_weight as pack_x_y_sample_weig
 from kbridge.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
 from kbridge.training.datasets import PyDataset as PyDataset
 from kbridge.training.datasets import Sequence as Sequence
+from kbridge.utils.numerical import normalize as normalize
+from kbridge.utils.numerical import to_categorical as to_categorical
+from kbridge.utils.sequences import pad_sequences as pad_sequences
+from kbridge.utils.session import clear_session as clear_session
+from kbridge.utils.session import get_source_inputs as get_source_inputs
+from kbridge.utils.session import is_keras_tensor as is_keras_tensor
+from kbridge.utils.session import standardize_dtype as standardize_dtype
+
+# What is imported when it is first asked for: names, by the module that has them.
+_LATER = {
+    "directories": ("audio_dataset_from_directory", "image_dataset_from_directory", "text_dataset_from_directory"),
+    "feature_space": ("FeatureSpace",),
+    "files": ("get_file",),
+    "images": ("array_to_img", "img_to_array", "load_img", "save_img"),
+    "plotting": ("model_to_dot", "plot_model"),
+    "settings": ("Config",),
+    "splitting": ("split_dataset",),
+    "timeseries": ("timeseries_dataset_from_array",),
+}
+_MODULES = ("bounding_boxes", "legacy")
+_HOME = {name: module for module, names in _LATER.items() for name in names}
 
 
-def to_categorical(x, num_classes=None):
-    """One-hot rows for integers: (...) to (..., num_classes), as float64 zeros and ones."""
-    x = np.asarray(x, dtype="int64")
-    if x.ndim > 1 and x.shape[-1] == 1:
-        x = x[..., 0]
-    if num_classes is None:
-        num_classes = int(x.max()) + 1
-    if x.size and not -num_classes <= x.min() <= x.max() < num_classes:
-        raise ValueError(
-            f"to_categorical: the classes must lie in 0 to {num_classes - 1}. "
-            f"Received values from {x.min()} to {x.max()}."
-        )
-    return np.eye(num_classes)[x]
+def __getattr__(name):
+    if name in _MODULES:
+        return import_module(f"kbridge.utils.{name}")
+    if name in _HOME:
+        return getattr(import_module(f"kbridge.utils.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'kbridge.utils' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -32,3 +32,24 @@ case("Bidirectional(GRU(3))", (3, 4, 2), masks={0: PADDED}, tolerance=1e-4)
 case("Bidirectional(SimpleRNN(3, return_sequences=True))", (3, 4, 2), masks={0: PADDED}, tolerance=1e-4)
 case("Bidirectional(LSTM(3, return_state=True))", (3, 4, 2), initial_state=[(3, 3)] * 4, tolerance=1e-4)
 case("Bidirectional(GRU(3), backward_layer=SimpleRNN(3, go_backwards=True))", (3, 4, 2), tolerance=1e-4)
+
+case("ConvLSTM1D(2, 3)", (3, 4, 5, 2), tolerance=1e-4)
+case("ConvLSTM1D(2, 3, padding='same', return_sequences=True)", (3, 4, 5, 2), masks={0: PADDED}, tolerance=1e-4)
+case(
+    "ConvLSTM1D(2, 2, strides=2, data_format='channels_first', go_backwards=True, return_state=True)",
+    (2, 3, 2, 5),
+    tolerance=1e-4,
+)
+case("ConvLSTM2D(2, (2, 3), padding='same', return_sequences=True, return_state=True)", (2, 3, 4, 5, 2), tolerance=1e-4)
+case(
+    "ConvLSTM2D(2, 2, use_bias=False, activation='relu', recurrent_activation='hard_sigmoid', dropout=0.5)",
+    (2, 3, 4, 4, 1),
+    initial_state=[(2, 3, 3, 2)] * 2,
+    tolerance=1e-4,
+)
+case("ConvLSTM2D(2, 2, dilation_rate=2, unit_forget_bias=False)", (3, 4, 4, 4, 1), masks={0: PADDED}, tolerance=1e-4)
+case("ConvLSTM3D(2, 2)", (2, 3, 3, 2, 3, 1), tolerance=1e-4)
+case("Bidirectional(ConvLSTM1D(2, 3, return_sequences=True))", (3, 4, 5, 2), masks={0: PADDED}, tolerance=1e-4)
+
+case("TimeDistributed(BatchNormalization())", (3, 4, 5), training=True, masks={0: PADDED}, tolerance=5e-5)
+case("TimeDistributed(LSTM(2))", (2, 3, 4, 2), tolerance=1e-4)

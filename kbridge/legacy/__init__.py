@@ -1,0 +1,3 @@
+"""What Keras keeps of earlier generations."""
+
+from kbridge.legacy import saving as saving

@@ -1,0 +1,220 @@
+"""``save_model`` and ``load_model``: whole models in Keras 3's own format.
+
+A ``.keras`` file is a zip of config.json (what the model is), metadata.json (who wrote it, when),
+model.weights.h5 (the state of all objects) and assets/ (what layers keep in files of their own).
+"""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+import zipfile
+
+from kbridge import __version__, objects
+from kbridge.saving import atomic, state
+from kbridge.saving.check import allowing, check_config
+from kbridge.saving.errors import CorruptFileError, FileRefusedError, UnsafeFileError
+from kbridge.saving.parse_hdf5 import SIGNATURE, Hdf5
+from kbridge.saving.parse_json import LARGEST, parse_json
+from kbridge.saving.parse_zip import Archive
+from kbridge.saving.write_hdf5 import Hdf5Writer
+
+KERAS_VERSION = "3.15.1"  # whose format it is
+
+_CONFIG, _METADATA, _WEIGHTS, _ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets/"
+_LARGEST_ASSET = 1 << 30
+_SPARE = 64 << 20  # bytes that a model's variables may take beyond twice those in its file
+
+
+# -- writing
+
+
+def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
+    """Write ``model`` to a ``.keras`` file: what it is, its weights, and how it is trained.
+
+    Args:
+        model: a Model.
+        filepath: where to; the name ends in ".keras".
+        overwrite: whether a file that is there may be replaced. Otherwise the user is asked, at a terminal.
+        zipped: files are zipped; False (a folder) is not supported.
+    """
+    filepath = os.fspath(filepath)
+    if kwargs:
+        raise TypeError(
+            f"save_model() does not know the argument(s) {sorted(kwargs)}. A .keras file always holds the optimizer "
+            f"of a compiled model; the format goes by the name of the file."
+        )
+    if zipped is False:
+        raise NotImplementedError("save_model: zipped=False is not supported. Leave it out to write one .keras file.")
+    if not filepath.endswith(".keras"):
+        raise ValueError(
+            f"save_model: the name of the file must end in '.keras'. Received: filepath={filepath!r}. "
+            f"For the weights alone write: model.save_weights('....weights.h5')."
+        )
+    if not may_write(filepath, overwrite):
+        return
+    with objects.sharing():
+        config = objects.serialize_keras_object(model)
+    config = json.dumps(config).encode("utf-8")
+    metadata = {
+        "keras_version": KERAS_VERSION,
+        "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S"),
+        "kbridge_version": __version__,
+    }
+    with atomic.replacing(filepath) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(_METADATA, json.dumps(metadata))
+        archive.writestr(_CONFIG, config)
+        with atomic.scratch(filepath) as weights:
+            with Hdf5Writer(weights) as writer:
+                state.save_state(model, writer)
+            weights.seek(0)
+            _copy(weights, archive, _WEIGHTS)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in state.save_assets(model, folder):
+                with open(os.path.join(folder, *name.split("/")), "rb") as asset:
+                    _copy(asset, archive, _ASSETS + name)
+
+
+def may_write(filepath, overwrite):
+    """Whether ``filepath`` may be written; a person at a terminal is asked where ``overwrite`` is False."""
+    if overwrite or not os.path.exists(filepath):
+        return True
+    if not sys.stdin or not sys.stdin.isatty():
+        raise FileExistsError(f"{filepath} exists already. Write overwrite=True to replace it.")
+    return input(f"{filepath} exists already. Replace it? [y/n] ").strip().lower() in ("y", "yes")
+
+
+def _copy(file, archive, name):
+    info = zipfile.ZipInfo(name, time.localtime()[:6])
+    info.external_attr = 0o600 << 16
+    with archive.open(info, "w", force_zip64=True) as target:
+        while piece := file.read(1 << 20):
+            target.write(piece)
+
+
+# -- reading
+
+
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+    """The model that ``save_model``, or Keras 3, wrote.
+
+    Args:
+        filepath: the file; a path, or a binary file object.
+        custom_objects: what names of your own stand for: classes and functions by their names, and functions
+            by the names of Lambda layers whose code the file holds.
+        compile: whether the model is compiled as it was, its optimizer's state included.
+        safe_mode: kept for Keras's sake: code in a file is never run, in either mode.
+    """
+    name = name_of(filepath)
+    with opened(filepath) as file:
+        kind = content(file)
+        if kind != "zip":
+            raise CorruptFileError(name, "", f"it is no .keras file, but {_SAYS[kind]}")
+        return _load(Archive(file, name), custom_objects, compile)
+
+
+def name_of(filepath):
+    """What a file, given by its path or as a file object, is called in errors."""
+    return str(getattr(filepath, "name", "<file>")) if hasattr(filepath, "read") else os.fspath(filepath)
+
+
+def opened(filepath):
+    """``filepath`` as a binary file object to be used in a ``with``; one of the caller's is left open."""
+    if hasattr(filepath, "read"):
+        return contextlib.nullcontext(filepath)
+    filepath = os.fspath(filepath)
+    if os.path.isdir(filepath):
+        raise CorruptFileError(filepath, "", "it is a folder. Models are read from .keras files.")
+    if not os.path.exists(filepath):
+        raise FileNotFoundError(f"There is no file {filepath!r}.")
+    return open(filepath, "rb")
+
+
+def content(file):
+    """What a file holds, by its first bytes: "zip", "hdf5", "json", "empty" or "other"."""
+    file.seek(0)
+    head = file.read(8)
+    if head[:4] in (b"PK\3\4", b"PK\5\6"):
+        return "zip"
+    if head.lstrip()[:1] == b"{":
+        return "json"
+    return "hdf5" if head == SIGNATURE else "other" if head else "empty"
+
+
+_SAYS = {
+    "hdf5": "an HDF5 file. If it holds weights, make the model and write: model.load_weights(...).",
+    "json": "JSON. If it is a model's config, write: kbridge.models.model_from_json(...).",
+    "empty": "empty.",
+    "other": "something else.",
+}
+
+
+def _load(archive, custom_objects, compile):
+    """parse -> check -> build."""
+    name = archive.name
+    for member in (_CONFIG, _METADATA):
+        if member not in archive.members:
+            raise CorruptFileError(name, member, "this part of a .keras file is missing.")
+    metadata = parse_json(archive.read(_METADATA, LARGEST), name, _METADATA)
+    if not isinstance(metadata, dict):
+        raise CorruptFileError(name, _METADATA, "it is no object.")
+    config = parse_json(archive.read(_CONFIG, LARGEST), name, _CONFIG)
+    with open_weights(archive) as source:
+        config = check_config(config, name, _CONFIG, custom_objects, compile)
+        if "kbridge_version" not in metadata and config.get("compile_config"):
+            config["compile_config"].pop("jit_compile", None)  # what Keras chose for its engine is no choice for ours
+        with allowing(2 * state.total_bytes(source.entries.values()) + _SPARE, name, _CONFIG):
+            model = _build(config, custom_objects, name)
+        state.load_state(model, source)
+    _load_assets(model, archive)
+    return model
+
+
+def open_weights(archive):
+    """The ``Hdf5`` in a .keras file."""
+    if _WEIGHTS not in archive.members:
+        if "model.weights.npz" in archive.members:
+            raise UnsafeFileError(
+                archive.name, "model.weights.npz", "such weights are pickled, and nothing is unpickled."
+            )
+        raise CorruptFileError(archive.name, _WEIGHTS, "this part of a .keras file is missing.")
+    file = tempfile.TemporaryFile()
+    try:
+        archive.copy(_WEIGHTS, file)
+        return Hdf5(file, archive.name, _WEIGHTS, owned=True)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _build(config, custom_objects, name):
+    from kbridge.models import Model
+
+    try:
+        with objects.sharing():
+            model = objects.deserialize_keras_object(config, custom_objects=custom_objects)
+    except FileRefusedError:
+        raise
+    except Exception as error:  # whatever a config that is not right leads to
+        why = f"no model can be built from it. {type(error).__name__}: {str(error)[:2000]}"
+        raise CorruptFileError(name, _CONFIG, why) from error
+    if not isinstance(model, Model) and not hasattr(model, "save"):  # a FeatureSpace has, and is no Model
+        raise CorruptFileError(name, _CONFIG, f"it describes a {type(model).__name__}, not a model.")
+    return model
+
+
+def _load_assets(model, archive):
+    names = [name for name in archive.members if name.startswith(_ASSETS) and not name.endswith("/")]
+    if not names:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:  # whose parts were seen to be plain names
+            target = os.path.join(folder, *name.removeprefix(_ASSETS).split("/"))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            if archive.members[name].file_size > _LARGEST_ASSET:
+                raise UnsafeFileError(archive.name, name, f"it has more than {_LARGEST_ASSET:,} bytes.")
+            with open(target, "xb") as file:
+                archive.copy(name, file)
+        state.load_assets(model, folder, archive.name)

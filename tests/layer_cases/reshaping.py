@@ -1,0 +1,25 @@
+"""Cutting off, padding, enlarging."""
+
+from layer_cases.case import case
+
+case("Cropping1D()", (2, 5, 3))
+case("Cropping1D((2, 0))", (2, 5, 3))
+case("Cropping2D(1)", (2, 5, 4, 2))
+case("Cropping2D(((0, 2), (1, 0)), data_format='channels_first')", (2, 2, 5, 4))
+case("Cropping3D()", (2, 3, 4, 5, 2))
+case("Cropping3D((0, 1, 1))", (2, 3, 4, 5, 2))
+case("Cropping3D(((0, 2), (1, 0), (0, 0)), data_format='channels_first')", (2, 2, 3, 4, 5))
+case("ZeroPadding1D(2)", (2, 3, 2))
+case("ZeroPadding1D((1, 0), data_format='channels_first')", (2, 3, 2))
+case("ZeroPadding2D()", (2, 3, 2, 2))
+case("ZeroPadding2D((1, 2))", (2, 3, 2, 2))
+case("ZeroPadding2D(((0, 1), (2, 0)), data_format='channels_first')", (2, 2, 3, 2))
+case("ZeroPadding3D()", (2, 2, 3, 2, 2))
+case("ZeroPadding3D(((0, 1), (2, 0), (1, 1)), data_format='channels_first')", (2, 2, 2, 3, 2))
+case("UpSampling1D(3)", (2, 3, 2))
+case("UpSampling2D()", (2, 3, 2, 2))
+case("UpSampling2D((1, 3), data_format='channels_first')", (2, 2, 3, 2))
+case("UpSampling2D(2, interpolation='bilinear')", (2, 3, 4, 2))
+case("UpSampling2D((3, 2), interpolation='bilinear', data_format='channels_first')", (2, 2, 3, 4))
+case("UpSampling3D()", (2, 2, 3, 2, 2))
+case("UpSampling3D((1, 2, 3), data_format='channels_first')", (2, 2, 2, 3, 2))
