@@ -4,7 +4,9 @@ A function is recorded while it does one of its steps. Where that gives up, noth
 without it, and the function stays as it is.
 """
 
+import gc
 import os
+import signal
 import sys
 import sysconfig
 
@@ -209,6 +211,10 @@ def _watcher(recorder):
         if event == "call":
             code = frame.f_code
             if not _is_own(code.co_filename) or code is seeds.next_key.__code__:
+                if any(getattr(signal.getsignal(n), "__code__", None) is code for n in signal.valid_signals()):
+                    recorder.give_up("a signal came")
+                    sys.setprofile(None)  # let it be handled
+                    return
                 raise recorder.give_up(f"{code.co_qualname} ran, which may do other things at each call")
         elif event == "c_call":
             owner = getattr(arg, "__self__", None)
@@ -337,6 +343,8 @@ class Compiled:
         frame = outer.child(engine=engine.recording, bindings=bindings, captures=True, touched=touched, written={})
         token = current_frame.set(frame)
         recorders.append(recorder)
+        collects = gc.isenabled()
+        gc.disable()  # finalizers and their like are not part of the step
         if not self.forced:
             sys.setprofile(_watcher(recorder))
         try:
@@ -344,6 +352,8 @@ class Compiled:
         finally:
             if not self.forced:
                 sys.setprofile(None)
+            if collects:
+                gc.enable()
             recorders.remove(recorder)
             current_frame.reset(token)
         if recorder.why is not None:
