@@ -6,7 +6,7 @@ value is not, since code that decides by it cannot be replayed: to ask for it gi
 """
 
 import operator
-from types import FunctionType, MethodType
+from types import FunctionType
 
 import numpy as np
 
@@ -250,12 +250,6 @@ class Box:
             raise self.recorder.give_up(f"np.{function.__name__} was to change an array in place")
         return invoke(function, args, kwargs)
 
-    def __call__(self, *args, **kwargs):
-        """For a pullback, which is a value like others."""
-        if any(isinstance(leaf, ArrayLike) for leaf in leaves((args, kwargs))):
-            raise self.recorder.give_up("gradients of gradients were taken through a function with its own pullback")
-        return invoke(self, args, kwargs)
-
     __bool__ = lambda self: bool(self._known())  # noqa: E731
     __float__ = lambda self: float(self._known())  # noqa: E731
     __int__ = lambda self: int(self._known())  # noqa: E731
@@ -265,6 +259,17 @@ class Box:
 
     def __repr__(self):
         return f"Recorded({self.value!r})" if self.recorder.closed else "Recorded(...)"
+
+
+class Pullback(Box):
+    """A function that a function returned."""
+
+    __slots__ = ()
+
+    def __call__(self, *args, **kwargs):
+        if any(isinstance(leaf, ArrayLike) for leaf in leaves((args, kwargs))):
+            raise self.recorder.give_up("gradients of gradients were taken through a function with its own pullback")
+        return invoke(self, args, kwargs)
 
 
 class Number(Box):
@@ -349,7 +354,7 @@ for _name in "lt le eq ne gt ge".split():
 for _name in "neg pos abs invert".split():
     setattr(Box, f"__{_name}__", _unary(getattr(operator, _name)))
 
-_BOXES = {FunctionType: Box, MethodType: Box}
+_BOXES = {FunctionType: Pullback}
 for _type, _weak in op._WEAK.copy().items():
     _BOXES[_type] = _kind = type(f"{_type.__name__}_box", (Double if issubclass(_type, np.generic) else Number,), {
         "__slots__": ()

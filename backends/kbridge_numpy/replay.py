@@ -17,10 +17,10 @@ from kbridge import config
 from kbridge.backend import seeds
 from kbridge.backend.frame import current_frame, get_frame, process
 from kbridge.backend.interface import Backend
-from kbridge.backend.tree import flatten
+from kbridge.backend.tree import flatten, map_structure
 from kbridge_numpy.boxes import ArrayLike, recorders, strip
 from kbridge_numpy.program import MISS, build
-from kbridge_numpy.recorded import Again, Box, Entry, GiveUp, Number, Recorder, invoke, unbox
+from kbridge_numpy.recorded import Again, Box, GiveUp, Number, Recorder, invoke, unbox
 
 _SEEN = 2  # calls of one signature before it is recorded
 _SIGNATURES = 8  # that are remembered of a function
@@ -175,19 +175,15 @@ def _holds_boxes(x):
 
 # -- whose code runs
 
-_OWN = tuple(
-    os.path.join(os.path.dirname(os.path.realpath(path)), "")
-    for path in (kbridge.__file__, __file__, np.__file__, os.path.join(sysconfig.get_path("stdlib"), "any"))
-)
-_NOT_OWN = tuple(
-    os.path.join(*parts)
-    for parts in (
-        (_OWN[0], "conformance", ""),
-        (_OWN[3], "site-packages", ""),
-        (_OWN[3], "random.py"),
-        (_OWN[3], "warnings.py"),
-        (_OWN[3], "unittest", ""),
-    )
+def _folder(path, *parts):
+    return os.path.join(os.path.dirname(os.path.realpath(path)), *parts, "")
+
+
+_OWN = (_folder(kbridge.__file__), _folder(__file__), _folder(np.__file__))
+_TESTS = _folder(kbridge.__file__, "conformance")  # these stand for a user's code
+_LIBRARY = os.path.join(os.path.realpath(sysconfig.get_path("stdlib")), "")
+_NOT_LIBRARY = tuple(
+    os.path.join(_LIBRARY, name) for name in ("site-packages", "dist-packages", "random.py", "warnings.py", "unittest")
 )
 _FOREIGN_BUILTINS = {"random", "_random", "time", "_warnings", "posix", "nt", "_io"}
 _files = {}  # name of a file -> whether it is ours
@@ -197,8 +193,11 @@ def _is_own(name):
     found = _files.get(name)
     if found is None:
         path = os.path.realpath(name)
-        own = path.startswith(_OWN[:3]) or path.startswith(_OWN[3]) or name.startswith(("<frozen ", "<string>"))
-        found = _files[name] = own and not path.startswith(_NOT_OWN)
+        if path.startswith(_OWN):
+            found = not path.startswith(_TESTS)
+        else:
+            found = path.startswith(_LIBRARY) and not path.startswith(_NOT_LIBRARY)
+        found = _files[name] = found or name.startswith(("<frozen ", "<string>"))
     return found
 
 
@@ -266,6 +265,7 @@ class Compiled:
         self.plain = plain
         self.variables = {id(v): v for v in state}
         self.forced = forced
+        self.why = None  # what stood in the way of recording it
         self.last = None  # the replay that fitted the last time
         self.seen = {}  # signature -> how often it came, then its replay
         self.hopeless = not forced and sum(v.size for v in state) > _LARGEST
@@ -324,7 +324,7 @@ class Compiled:
                 f"{getattr(self.function, '__qualname__', self.function)}, since "
                 f'{recorder.why or "it makes new Variables at each call"}. Write jit_compile="auto".'
             )
-        self.hopeless = True
+        self.hopeless, self.why = True, recorder.why
         self.seen.clear()
         self.last = None
         return self.plain(*args)
@@ -370,21 +370,18 @@ class Compiled:
             new.append(np.array(unbox(value), unbox(value).dtype, order="C"))
         for (variable, _), value in zip(written, new):
             variable._cell = (None if variable.host else engine, value)
-        return replay, _unboxed(result)
+        recorder.undo.clear()
+        return replay, map_structure(_returned, result)
 
 
 def _may_return(leaf):
-    return leaf is None or isinstance(leaf, (Box, np.ndarray, np.generic, bool, int, float, str)) or _is_variable(leaf)
+    known = (Box, np.ndarray, np.generic, bool, int, float, str)
+    return leaf is None or isinstance(leaf, known) or getattr(leaf, "is_variable", False)
 
 
-def _is_variable(x):
-    return getattr(x, "is_variable", False)
-
-
-def _unboxed(tree):
-    from kbridge.backend.tree import map_structure
-
-    return map_structure(unbox, tree)
+def _returned(leaf):
+    """A result without its box; what the replay gives a copy of at each run, is copied here too."""
+    return leaf.copy() if type(leaf) is np.ndarray else unbox(leaf)
 
 
 def _boxed(recorder, tree):
