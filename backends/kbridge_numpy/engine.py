@@ -146,7 +146,7 @@ class NumPyBackend(Backend):
     @cached_property
     def recording(self):
         """The engine in charge while a step is recorded."""
-        return recording_of(NumPyBackend)(self)
+        return recording_of(NumPyBackend, numpy_dtype)(self)
 
     def compile_loop(self, step, finish, state=(), jit=None):
         return super().compile_loop(self.compile(step, state, jit), self.compile(finish, state, jit))

@@ -29,6 +29,8 @@ def _operator_of(entry):
     function = entry.function
     if isinstance(function, Ref) or entry.kwargs or len(entry.args) != 2:
         return None
+    if all(type(x) is Ref and x.kind is np.ndarray for x in entry.args):
+        function = getattr(function, "plain", function)
     if type(function) is np.ufunc:
         fits = all(x.dtype is not None if type(x) is Ref else type(x) in (int, float) for x in entry.args)
         return _UFUNCS.get(function) if fits else None
@@ -61,7 +63,7 @@ class Program:
     """
 
     def __init__(self):
-        self.space = {"PACK": pack, "ARRAY": np.array}  # what the text names
+        self.space = {"PACK": pack, "ARRAY": np.array, "ndarray": np.ndarray}  # what the text names
         self.constants = {}
         self.names = {}
         self.lines = []  # (text, the names in it)
@@ -106,7 +108,9 @@ class Program:
         if type(function) is Method:
             called, args = f"{self.text(args[0])}.{function}", args[1:]
         else:
-            called = self.text(function)
+            plain = getattr(function, "plain", None)  # what an op of plain arrays comes down to
+            arrays = len(args) == 1 or all(type(x) is Ref and x.kind is np.ndarray for x in args)
+            called = self.text(plain if plain is not None and arrays else function)
         given = [self.text(x) for x in args] + [f"{key}={self.text(x)}" for key, x in entry.kwargs.items()]
         return f"{called}({', '.join(given)})"
 
@@ -200,7 +204,7 @@ class Program:
         lines = []
         for i, (text, names) in enumerate(self.lines):
             lines.append(text)
-            done = [name for name in dict.fromkeys(names) if last[name] == i and name in large and name not in self.kept]
+            done = [name for name in dict.fromkeys(names) if last[name] == i and name in large - self.kept]
             if done:
                 lines.append(f"del {', '.join(done)}")
         text = "\n    ".join(["def replay(args):", *head, *lines, *tail])
@@ -208,6 +212,18 @@ class Program:
         replay = self.space["replay"]
         replay.text = text
         return replay
+
+
+def _rejoin(space, i, join, variables, boxes):
+    """A function that joins variables anew, and puts their views and the flat arrays into ``space``."""
+
+    def rejoin():
+        flats = [flat for _, tensors in join().groups for flat in tensors]
+        space.update((f"f{i}_{n}", flat) for n, flat in enumerate(flats))
+        space.update((f"j{i}_{n}", variable._cell[1]) for n, variable in enumerate(variables))
+
+    rejoin()
+    return rejoin
 
 
 MISS = object()  # what a replay returns for arguments that it was not made for
@@ -232,8 +248,11 @@ def build(recorder, inputs, fed, written, result, guard, feed):
     entries, needed = _without_the_unused(recorder.entries, results)
     head = ["if not GUARD(): return MISS"]
     _unpack(program, head, "args", inputs, needed)
-    for function, refs in recorder.prelude:
-        head.append(f"{', '.join(map(program.name, refs))}, = {program.constant(function)}()")
+    for i, (join, variables, boxes) in enumerate(recorder.joins):
+        space[f"JOIN{i}"] = _rejoin(space, i, join, variables, boxes)
+        apart = " or ".join(f"{program.constant(v)}._cell[1] is not j{i}_{n}" for n, v in enumerate(variables))
+        head.append(f"if {apart}: JOIN{i}()")
+        head.extend(f"{program.name(box.ref)} = f{i}_{n}" for n, box in enumerate(boxes))
     numbers = set()
     for variable, box in fed:
         if box.ref.number not in needed:
@@ -248,15 +267,17 @@ def build(recorder, inputs, fed, written, result, guard, feed):
         else:
             head.append(f"if _ is not ENGINE: {name} = READ({own})")
     program.body(entries, results, numbers)
-    program.large = {
-        ref.number for entry in entries for ref in _refs(entry.result) if ref.nbytes >= _LARGE and ref.number not in numbers
-    }
+    made = [ref for entry in entries for ref in _refs(entry.result)]
+    program.large = {ref.number for ref in made if ref.nbytes >= _LARGE and ref.number not in numbers}
     program.kept = {program.name(ref) for ref in results}
     tail = []
+    # arrays that were made for this
+    own = {e.result.number for e in entries if e.function is np.array and type(e.result) is Ref}
+    own -= {ref.number for ref in flat if type(ref) is Ref}
     for i, ((variable, _), value) in enumerate(zip(written, final)):
         text = program.text(value)
-        if variable.host:
-            tail.append(f"w{i} = ARRAY({text}, {variable.dtype!r})")
+        if type(value) is Ref and value.number in own and final.count(value) == 1:
+            tail.append(f"w{i} = {text}")
         elif type(value) is Ref and value.kind is np.ndarray:
             tail.append(f"w{i} = {text}.copy()")
         else:
@@ -276,10 +297,8 @@ def _unpack(program, lines, name, tree, needed):
         lines.append(f"{own} = {name}")
         if type(value) is np.ndarray:
             dtype = program.constant(value.dtype)
-            lines.append(
-                f"if type({own}) is not ndarray or {own}.shape != {value.shape!r} or {own}.dtype != {dtype}: return MISS"
-            )
-            program.space["ndarray"] = np.ndarray
+            other = f"{own}.shape != {value.shape!r} or {own}.dtype != {dtype}"
+            lines.append(f"if type({own}) is not ndarray or {other}: return MISS")
         else:
             lines.append(f"if type({own}) is not {program.constant(type(value))}: return MISS")
     elif kind in (tuple, list, dict):

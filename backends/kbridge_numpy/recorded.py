@@ -73,6 +73,7 @@ class Attribute(str):
 
 # What only depends on shapes and dtypes: its results are the same at every run.
 _STATIC = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.may_share_memory}
+_LIKE = {np.ones_like, np.zeros_like, np.empty_like}
 # What gives results of other shapes for other values, or changes its arguments.
 _UNKNOWN = {
     getattr(np, name)
@@ -147,7 +148,7 @@ class Recorder:
 
     def __init__(self):
         self.entries = []
-        self.prelude = []  # (function, the Refs of its results): what runs before everything else
+        self.joins = []  # (a function that joins variables, these, the boxes of the flat arrays they are joined in)
         self.count = 0
         self.busy = False  # whether a recorded function is at work, on plain values
         self.closed = False
@@ -174,6 +175,10 @@ class Recorder:
         finally:
             self.busy = False
         if result is NotImplemented or not isinstance(function, Box) and function in _STATIC:
+            return result
+        if not isinstance(function, Box) and function in _LIKE:
+            if isinstance(result, np.ndarray):
+                result.flags.writeable = False  # it is the same one at every run
             return result
         if not all(map(_is_value, leaves(result))):  # such as a Piece
             return function(*args, **kwargs)
@@ -211,7 +216,7 @@ class Recorder:
 
 
 def _is_mask(key):
-    return isinstance(key, Box) and getattr(key.value, "dtype", None) == bool
+    return isinstance(key, Box) and getattr(key.value, "dtype", None) == np.dtype(bool)
 
 
 def _is_value(x):
@@ -317,11 +322,10 @@ def _method(name):
     return lambda self, *args, **kwargs: invoke(Method(name), (self, *args), kwargs)
 
 
-for _name in """all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot fill flatten item
-        max mean min nonzero prod ravel repeat reshape round sort squeeze std sum swapaxes take tolist trace transpose var
+for _name in """all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten item max
+        mean min nonzero prod ravel repeat reshape round squeeze std sum swapaxes take tolist trace transpose var
         view""".split():
-    if _name != "sort":  # in place
-        setattr(Recorded, _name, _method(_name))
+    setattr(Recorded, _name, _method(_name))
 
 
 def _binary(function):

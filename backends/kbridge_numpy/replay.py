@@ -70,7 +70,7 @@ class _Reads(dict):
         return super().get(key, default)
 
 
-def recording_of(kind):
+def recording_of(kind, numpy_dtype):
     """The class of engines that record what engines of the class ``kind`` do."""
 
     class Recording(kind):
@@ -90,6 +90,8 @@ def recording_of(kind):
         def convert(self, x, dtype=None):
             if getattr(x, "is_variable", False):
                 x = x.value
+            if isinstance(x, Number) and dtype is not None:
+                return invoke(np.array, (x, numpy_dtype(dtype)))
             if isinstance(x, Number) or type(x) in (list, tuple) and _holds_boxes(x):
                 return invoke(self.base.convert, (x, dtype))
             return super().convert(x, dtype)
@@ -127,12 +129,8 @@ def recording_of(kind):
             if any(recorder.boxes[id(v)].value is not v._cell[1] for v in variables):
                 raise Again  # they have only now been joined
             flats = [[recorder.box(flat) for flat in tensors] for _, tensors in joined.groups]
-            base = self.base
-
-            def prepare():
-                return [flat for _, tensors in base.joined(values, slots).groups for flat in tensors]
-
-            recorder.prelude.append((prepare, [flat.ref for tensors in flats for flat in tensors]))
+            boxes = [flat for tensors in flats for flat in tensors]
+            recorder.joins.append((lambda: self.base.joined(values, slots), variables, boxes))
             for (members, _), tensors in zip(joined.groups, flats):
                 parts = [gradients[i].reshape(-1) for i in members]
                 gradient = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -365,9 +363,7 @@ class Compiled:
         fed = [(variable, boxes[key]) for key, variable in self.variables.items() if key in boxes]
         replay = build(recorder, inputs, fed, written, result, _guard(engine, True), (engine, _read))
         recorder.closed = True
-        new = []
-        for variable, value in written:
-            new.append(np.array(unbox(value), unbox(value).dtype, order="C"))
+        new = [np.array(unbox(value), order="C") for _, value in written]
         for (variable, _), value in zip(written, new):
             variable._cell = (None if variable.host else engine, value)
         recorder.undo.clear()
