@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from kbridge_numpy.recorded import unbox
+from kbridge_numpy.replay import Compiled
 
 import kbridge
 from kbridge import callbacks, constraints, layers, losses, metrics, ops, optimizers, regularizers
+from kbridge.backend import registry
+from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.variable import Variable
-from kbridge_numpy.replay import Compiled
 
 RNG = np.random.default_rng(0)
 N = 58  # batches of 8, and one of 2
@@ -172,7 +175,9 @@ def test_several_outputs_with_weights():
         loss_weights={"p": 0.3, "q": 2.0},
         metrics=lambda: {"q": ["mae"]},
         weighted_metrics=lambda: {"q": ["mse"]},
-        fit={"sample_weight": {"p": np.linspace(0, 1, N, dtype="float32"), "q": np.linspace(1, 2, N).astype("float32")}},
+        fit={
+            "sample_weight": {"p": np.linspace(0, 1, N, dtype="float32"), "q": np.linspace(1, 2, N).astype("float32")}
+        },
     )
 
 
@@ -183,11 +188,23 @@ def test_class_weights_and_sample_weights():
 
 def test_nested_models_and_shared_layers():
     def make():
-        inner = kbridge.Sequential([kbridge.Input((6,)), layers.Dense(6, activation="swish"), layers.BatchNormalization()])
+        inner = kbridge.Sequential(
+            [kbridge.Input((6,)), layers.Dense(6, activation="swish"), layers.BatchNormalization()]
+        )
         x = kbridge.Input((6,))
         return kbridge.Model(x, layers.Dense(2)(layers.Average()([inner(x), inner(inner(x) * 2.0)])))
 
     check(make, X, T)
+
+
+class Halving(optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.1 / (1 + int(step.value if hasattr(step, "value") else step) // 4)
+
+
+class TensorSchedule(optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.01 / (1.0 + ops.cast(step, "float32"))
 
 
 SCHEDULE = optimizers.schedules
@@ -203,6 +220,8 @@ OPTIMIZERS = {
     "exponential": lambda: optimizers.SGD(SCHEDULE.ExponentialDecay(0.1, 3, 0.5, staircase=True)),
     "cosine": lambda: optimizers.Adam(SCHEDULE.CosineDecay(0.1, 20, warmup_target=0.2, warmup_steps=5)),
     "piecewise": lambda: optimizers.SGD(SCHEDULE.PiecewiseConstantDecay([3, 9], [0.1, 0.05, 0.01])),
+    "of the user's": lambda: optimizers.SGD(Halving()),
+    "tensors": lambda: optimizers.Adam(TensorSchedule()),
     "loss scale": lambda: optimizers.SGD(0.1, loss_scale_factor=8.0),
     "schedule free": lambda: optimizers.ScheduleFreeAdamW(0.01),
     **{
@@ -260,7 +279,8 @@ def test_metrics():
 
 
 @pytest.mark.parametrize(
-    "loss", "mae huber log_cosh poisson kl_divergence cosine_similarity hinge squared_hinge binary_focal_crossentropy".split()
+    "loss",
+    "mae huber log_cosh poisson kl_divergence cosine_similarity hinge squared_hinge binary_focal_crossentropy".split(),
 )
 def test_losses(loss):
     def make():
@@ -382,8 +402,6 @@ def test_randomness_goes_on():
 
 
 def compiled(function, **options):
-    from kbridge.backend import registry
-
     return registry.current().compile(function, **options)
 
 
@@ -586,27 +604,61 @@ def test_a_profiler_keeps_from_recording():
 
 
 def test_a_value_that_is_frozen_is_found(monkeypatch):
-    """The comparison above would show it: here the counter of steps is read as a constant."""
-    from kbridge.optimizers.optimizer import Optimizer
+    """The comparisons above would show it: here the counter of steps and the learning rate become constants."""
+    engine = registry.current()
 
-    monkeypatch.setattr(Optimizer, "_step", lambda self: float(self._iterations._cell[1].item() * 0 + 3))
-    small("auto")
-    model, found = trained(small, X, T, "auto")
-    _, expected = trained(small, X, T, False)
-    assert same(found, expected)  # a constant for both
-    frozen = {}
+    def frozen(self, function, *args):
+        with entered(get_frame().child(engine=engine, bindings=None, captures=False)):
+            return function(*map(unbox, args))
 
-    def step(self):
-        value = self._iterations._cell[1].item()
-        return float(frozen.setdefault(id(self), value) if self.recorded else value) + 1.0
-
-    monkeypatch.setattr(Optimizer, "_step", step)
-    monkeypatch.setattr(Optimizer, "recorded", False, raising=False)
-    _, expected = trained(small, X, T, False)
-    monkeypatch.setattr(Optimizer, "recorded", True, raising=False)
-    _, found = trained(small, X, T, "auto")
+    monkeypatch.setattr(type(engine.recording), "on_host", frozen)
     with pytest.raises(AssertionError):
-        same(found, expected)
+        check(mlp, X, Y, **CROSS)
+
+
+def _expression(seed):
+    """A function of random operators, views and assignments, and fresh variables for it."""
+    v, w = Variable(np.arange(12.0).reshape(3, 4) / 7, dtype="float32"), Variable(0.5)
+
+    def step(x):
+        rng = np.random.default_rng(seed)
+        known = [x, x * 0.5, v.value, x - v, w.value]
+        for _ in range(25):
+            a, b = (known[i] for i in rng.integers(0, len(known), 2))
+            kind = rng.integers(0, 12)
+            if kind < 6:
+                known.append(eval(["a + b", "a - b", "a * b", "1.5 - a", "b * 0.3", "a * a"][kind], {"a": a, "b": b}))
+            elif kind == 6:
+                known.append(ops.reshape(ops.reshape(a, (-1,)), a.shape))
+            elif kind == 7 and len(a.shape) == 2:
+                known.append(ops.transpose(ops.transpose(a) * 0.9))
+            elif kind == 8 and len(a.shape) == 2:
+                known.append(a[1:2] + a)
+            elif kind == 9:
+                known.append(ops.tanh(a))
+            elif kind == 10 and a.shape == v.shape:
+                v.assign(ops.tanh(a))
+                known.append(v.value)
+            elif kind == 11:
+                w.assign(ops.mean(ops.tanh(a)))
+                known.append(w * 1.0)
+        return [known[i] for i in rng.integers(0, len(known), 4)], known[-1]
+
+    return step, [v, w]
+
+
+@pytest.mark.parametrize("start", range(0, 120, 20))
+def test_expressions_of_all_kinds(start):
+    for seed in range(start, start + 20):
+        results = []
+        for jit in (True, False):
+            step, state = _expression(seed)
+            run = compiled(step, jit=jit)
+            inputs = [np.random.default_rng(i).normal(size=(3, 4)).astype("float32") for i in range(4)]
+            results.append([[np.array(r) for r in (*found, last)] for found, last in map(run, inputs)])
+            results[-1].append([x.tolist() for x in inputs])
+            results[-1].append([variable.numpy() for variable in state])
+        assert same(*results)
 
 
 def test_large_variables_are_updated_in_pieces():

@@ -18,6 +18,7 @@ from kbridge_numpy.recorded import TENSORS
 from kbridge_numpy.replay import Compiled, recording_of
 from kbridge_numpy.tape import FLOATS, Tape, Traced, depth
 
+
 class _Running(threading.local):
     """What goes on in this thread: ``journal`` is what the compiled function that runs has written."""
 

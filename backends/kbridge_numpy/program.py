@@ -274,7 +274,7 @@ def build(recorder, inputs, fed, written, result, guard, feed):
     # arrays that were made for this
     own = {e.result.number for e in entries if e.function is np.array and type(e.result) is Ref}
     own -= {ref.number for ref in flat if type(ref) is Ref}
-    for i, ((variable, _), value) in enumerate(zip(written, final)):
+    for i, value in enumerate(final):
         text = program.text(value)
         if type(value) is Ref and value.number in own and final.count(value) == 1:
             tail.append(f"w{i} = {text}")

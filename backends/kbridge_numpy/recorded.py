@@ -71,6 +71,8 @@ class Attribute(str):
         return getattr(x, self)
 
 
+_MOST = 10_000  # calls: with more, a program takes long to make
+
 # What only depends on shapes and dtypes: its results are the same at every run.
 _STATIC = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast, np.may_share_memory}
 _LIKE = {np.ones_like, np.zeros_like, np.empty_like}
@@ -189,6 +191,8 @@ class Recorder:
         boxed = mapped(lambda x: x if isinstance(x, _LITERALS) else self.box(x), result)
         entry = Entry(_ref(function), mapped(_ref, args), mapped(_ref, kwargs), mapped(_ref, boxed), effect)
         self.entries.append(entry)
+        if len(self.entries) > _MOST:
+            raise self.give_up(f"it consists of more than {_MOST} calls")
         return boxed
 
     def _refuse_unknown(self, function, args, kwargs):
@@ -322,7 +326,9 @@ def _method(name):
     return lambda self, *args, **kwargs: invoke(Method(name), (self, *args), kwargs)
 
 
-for _name in """all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten item max
+for (
+    _name
+) in """all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot flatten item max
         mean min nonzero prod ravel repeat reshape round squeeze std sum swapaxes take tolist trace transpose var
         view""".split():
     setattr(Recorded, _name, _method(_name))

@@ -106,15 +106,16 @@ def recording_of(kind, numpy_dtype):
         def on_host(self, function, *args):
             recorder, bindings = self.recorder, get_frame().bindings
             raw = _Reads(bindings)
-            token = current_frame.set(get_frame().child(engine=self.base, bindings=raw, written={}))
+            frame = get_frame().child(engine=self.base, bindings=raw, written={})
+            token = current_frame.set(frame)
             recorder.busy = True
             try:
                 result = function(*map(unbox, args))
             finally:
                 current_frame.reset(token)
                 recorder.busy = False
-            if any(bindings[key] is not recorder.boxes[key] for key in raw.read if key in bindings):
-                raise recorder.give_up("a function of the host read what the step had assigned")
+            if frame.written or any(bindings[key] is not recorder.boxes[key] for key in raw.read if key in bindings):
+                raise recorder.give_up("a function of the host's numbers assigned, or read what had been assigned")
             return recorder.enter(function, args, {}, result, True)
 
         def update(self, rule, gradients, values, slots, scalars):
@@ -172,6 +173,7 @@ def _holds_boxes(x):
 
 
 # -- whose code runs
+
 
 def _folder(path, *parts):
     return os.path.join(os.path.dirname(os.path.realpath(path)), *parts, "")

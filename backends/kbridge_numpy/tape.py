@@ -348,9 +348,7 @@ def differentiable(forward=None, *, once=False):
                 parents.append((i, a.index, value.shape))
         if tape.entries is None:
             return call(*raw, **kwargs)
-        y, pullback = (
-            forward(traced, *raw, **kwargs) if not recorders else invoke(forward, (traced, *raw), kwargs)
-        )
+        y, pullback = forward(traced, *raw, **kwargs) if not recorders else invoke(forward, (traced, *raw), kwargs)
         return tape.push(y, pullback, parents)
 
     return call

@@ -480,10 +480,10 @@ class Optimizer:
 
     def _update(self, grads, variables):
         grads = self._clip(grads)
-        learning_rate = self._learning_rate
-        if learning_rate is None:
-            learning_rate = registry.current().on_host(lambda: self.learning_rate)
-        learning_rate = self._number(learning_rate)
+        if self._schedule is None:
+            learning_rate = self._number(self._learning_rate)
+        else:
+            learning_rate = registry.current().on_host(lambda: self._number(self.learning_rate))
         if type(self).update_step is Optimizer.update_step:
             self._apply_rules(self._grouped(variables), grads, learning_rate)
             return
