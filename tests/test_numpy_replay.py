@@ -1,5 +1,7 @@
 """Replay on NumPy: what is recorded once and then replayed gives the same numbers as running it."""
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 from kbridge_numpy.recorded import unbox
@@ -11,6 +13,7 @@ from kbridge.backend import registry
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.variable import Variable
 
+Pair = namedtuple("Pair", "left right")
 RNG = np.random.default_rng(0)
 N = 58  # batches of 8, and one of 2
 X = RNG.normal(size=(N, 6)).astype("float32")
@@ -575,6 +578,43 @@ def test_settings_are_part_of_the_signature():
     assert run(x).dtype == "float64"
     kbridge.config.set_floatx("float32")
     assert run(x).dtype == "float32"
+
+
+def test_arguments_of_all_kinds():
+    calls = []
+
+    def step(pair, options, scale, flag):
+        calls.append(1)
+        return type(pair)(pair.right * scale, pair.left), options["x"][0] + (1.0 if flag else 2.0)
+
+    run = compiled(step, jit=True)
+    x = np.float32([1, 2])
+    for _ in range(2):
+        for scale, flag in ((2.0, True), (3.0, True), (3.0, False)):
+            pair, other = run(Pair(x, x + 1), {"x": [x]}, scale, flag)
+            assert type(pair) is Pair
+            assert same([pair, other], [[(x + 1) * scale, x], x + (1 if flag else 2)])
+    assert len(calls) == 3
+    with pytest.raises(ValueError, match="an argument is a set"):
+        compiled(lambda x: x, jit=True)({1})
+    with pytest.raises(ValueError, match="given by name"):
+        compiled(lambda x: x, jit=True)(x=x)
+
+    class Model:
+        @registry.load("numpy").compile
+        def step(self, x):
+            return x + 1
+
+    assert same([Model().step(x) for _ in range(4)], [x + 1] * 4)
+
+
+def test_warnings_of_numpy_do_not_stop_a_recording():
+    def make():
+        return kbridge.Sequential([kbridge.Input((6,)), layers.Dense(2, activation="exponential")])
+
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        model, _ = trained(make, X * 1e3, T, "auto")
+    assert replays(model, "train") == 2
 
 
 def test_results_belong_to_the_caller():

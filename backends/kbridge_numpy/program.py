@@ -288,6 +288,10 @@ def build(recorder, inputs, fed, written, result, guard, feed):
     return program.finish(head, tail)
 
 
+def is_named_tuple(x):
+    return isinstance(x, tuple) and hasattr(x, "_fields")
+
+
 def _unpack(program, lines, name, tree, needed):
     """Lines that take arguments apart and check them."""
     kind = type(tree)
@@ -301,8 +305,9 @@ def _unpack(program, lines, name, tree, needed):
             lines.append(f"if type({own}) is not ndarray or {other}: return MISS")
         else:
             lines.append(f"if type({own}) is not {program.constant(type(value))}: return MISS")
-    elif kind in (tuple, list, dict):
-        lines.append(f"if type({name}) is not {kind.__name__} or len({name}) != {len(tree)}: return MISS")
+    elif kind in (tuple, list, dict) or is_named_tuple(tree):
+        own = kind.__name__ if kind in (tuple, list, dict) else program.constant(kind)
+        lines.append(f"if type({name}) is not {own} or len({name}) != {len(tree)}: return MISS")
         if kind is dict:
             keys = program.constant(tuple(tree))
             lines.append(f"if tuple({name}) != {keys}: return MISS")

@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 import sysconfig
+from functools import update_wrapper
+from types import MethodType
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from kbridge.backend.frame import current_frame, get_frame, process
 from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
 from kbridge_numpy.boxes import ArrayLike, recorders, strip
-from kbridge_numpy.program import MISS, build
+from kbridge_numpy.program import MISS, build, is_named_tuple
 from kbridge_numpy.recorded import Again, Box, GiveUp, Number, Recorder, invoke, unbox
 
 _SEEN = 2  # calls of one signature before it is recorded
@@ -183,7 +185,7 @@ _OWN = (_folder(kbridge.__file__), _folder(__file__), _folder(np.__file__))
 _TESTS = _folder(kbridge.__file__, "conformance")  # these stand for a user's code
 _LIBRARY = os.path.join(os.path.realpath(sysconfig.get_path("stdlib")), "")
 _NOT_LIBRARY = tuple(
-    os.path.join(_LIBRARY, name) for name in ("site-packages", "dist-packages", "random.py", "warnings.py", "unittest")
+    os.path.join(_LIBRARY, name) for name in ("site-packages", "dist-packages", "random.py", "unittest")
 )
 _FOREIGN_BUILTINS = {"random", "_random", "time", "_warnings", "posix", "nt", "_io"}
 _files = {}  # name of a file -> whether it is ours
@@ -245,7 +247,7 @@ def _signature(x):
     kind = type(x)
     if kind is np.ndarray:
         return x.shape, x.dtype
-    if kind is tuple or kind is list:
+    if kind is tuple or kind is list or is_named_tuple(x):
         return kind, *map(_signature, x)
     if kind is dict:
         return kind, *[(key, _signature(item)) for key, item in x.items()]
@@ -253,7 +255,7 @@ def _signature(x):
         return kind, x
     if issubclass(kind, np.generic):
         return kind
-    raise _Unsuited
+    raise _Unsuited(f"an argument is a {kind.__name__}")
 
 
 class Compiled:
@@ -268,20 +270,28 @@ class Compiled:
         self.why = None  # what stood in the way of recording it
         self.last = None  # the replay that fitted the last time
         self.seen = {}  # signature -> how often it came, then its replay
+        update_wrapper(self, function, updated=())
         self.hopeless = not forced and sum(v.size for v in state) > _LARGEST
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args, **kwargs):
         if self.last is not None and not kwargs:
             result = self.last(args)
             if result is not MISS:
                 return result
-        if self.hopeless or kwargs or not _guard(self.engine)():
+        if self.hopeless or not _guard(self.engine)():
             return self.plain(*args, **kwargs)
         try:
+            if kwargs:
+                raise _Unsuited("arguments are given by name")
             key = (config.floatx(), config.epsilon(), *map(_signature, args))
             known = self.seen.get(key, 0)
-        except (_Unsuited, TypeError):
-            return self.plain(*args)
+        except (_Unsuited, TypeError) as error:
+            if self.forced:
+                raise self._refusal(error) from None
+            return self.plain(*args, **kwargs)
         if callable(known):
             self.last = known
             result = known(args)
@@ -319,15 +329,17 @@ class Compiled:
             recorder.take_back()
             break
         if self.forced:
-            raise ValueError(
-                f'jit_compile=True cannot be honoured: the engine "{self.engine.name}" cannot replay '
-                f"{getattr(self.function, '__qualname__', self.function)}, since "
-                f'{recorder.why or "it makes new Variables at each call"}. Write jit_compile="auto".'
-            )
+            raise self._refusal(recorder.why or "it makes new Variables at each call")
         self.hopeless, self.why = True, recorder.why
         self.seen.clear()
         self.last = None
         return self.plain(*args)
+
+    def _refusal(self, why):
+        return ValueError(
+            f'jit_compile=True cannot be honoured: the engine "{self.engine.name}" cannot replay '
+            f'{getattr(self.function, "__qualname__", self.function)}, since {why}. Write jit_compile="auto".'
+        )
 
     def _run(self, recorder, args):
         """(the replay, the result)"""
@@ -386,6 +398,8 @@ def _boxed(recorder, tree):
     kind = type(tree)
     if kind in (tuple, list):
         return kind([_boxed(recorder, item) for item in tree])
+    if is_named_tuple(tree):
+        return kind(*[_boxed(recorder, item) for item in tree])
     if kind is dict:
         return {key: _boxed(recorder, item) for key, item in tree.items()}
     return recorder.box(tree) if isinstance(tree, (np.ndarray, np.generic)) else tree
