@@ -708,6 +708,8 @@ def test_large_variables_are_updated_in_pieces():
         return kbridge.Sequential([kbridge.Input((300,)), layers.Dense(200), layers.Dense(2)])
 
     check(make, x, T[:24], steps=1)
+    # here they are read after their update
+    check(make, x, T[:24], steps=1, optimizer=lambda: optimizers.Adam(0.01, use_ema=True))
 
 
 def test_memory_is_freed_as_it_goes():

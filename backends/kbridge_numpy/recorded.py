@@ -146,9 +146,12 @@ def invoke(function, args, kwargs=None):
 
 
 class Recorder:
-    """The record of one run."""
+    """The record of one run. ``puts_off`` says whether large updates in place wait until it has succeeded."""
 
-    def __init__(self):
+    def __init__(self, puts_off=True):
+        self.puts_off = puts_off
+        self.later = []  # the updates that wait
+        self.pending = set()  # ids of the variables that they change
         self.entries = []
         self.joins = []  # (a function that joins variables, these, the boxes of the flat arrays they are joined in)
         self.count = 0

@@ -22,7 +22,7 @@ from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
 from kbridge_numpy.boxes import ArrayLike, recorders, strip
 from kbridge_numpy.program import MISS, build, is_named_tuple
-from kbridge_numpy.recorded import Again, Box, GiveUp, Number, Recorder, invoke, unbox
+from kbridge_numpy.recorded import Again, Box, GiveUp, Number, Recorder, invoke, mapped, unbox
 
 _SEEN = 2  # calls of one signature before it is recorded
 _SIGNATURES = 8  # that are remembered of a function
@@ -46,6 +46,16 @@ class _Touched(dict):
 class _Bindings(dict):
     """Of a capturing frame: what stands for variables. What is assigned carries no gradient, as outside."""
 
+    def __init__(self, boxes, recorder):
+        super().__init__(boxes)
+        self.recorder = recorder
+
+    def get(self, key, default=None):
+        if key in self.recorder.pending:  # its update was put off, to no avail
+            self.recorder.puts_off = False
+            raise Again
+        return super().get(key, default)
+
     def __setitem__(self, key, value):
         if isinstance(value, ArrayLike) and value.index >= value.tape.leaves:
             if not isinstance(self.get(key), ArrayLike):  # else it is being differentiated
@@ -57,7 +67,7 @@ class _Bindings(dict):
         super().__setitem__(key, value)
 
     def copy(self):
-        return _Bindings(self)
+        return _Bindings(self, self.recorder)
 
 
 class _Reads(dict):
@@ -116,6 +126,9 @@ def recording_of(kind, numpy_dtype):
             finally:
                 current_frame.reset(token)
                 recorder.busy = False
+            if not recorder.pending.isdisjoint(raw.read):
+                recorder.puts_off = False
+                raise Again
             if frame.written or any(bindings[key] is not recorder.boxes[key] for key in raw.read if key in bindings):
                 raise recorder.give_up("a function of the host's numbers assigned, or read what had been assigned")
             return recorder.enter(function, args, {}, result, True)
@@ -137,36 +150,36 @@ def recording_of(kind, numpy_dtype):
             for (members, _), tensors in zip(joined.groups, flats):
                 parts = [gradients[i].reshape(-1) for i in members]
                 gradient = parts[0] if len(parts) == 1 else np.concatenate(parts)
-                self._update_one(rule, gradient, tensors, scalars)
+                if len(gradient) > self.chunk:
+                    recorder.pending.update(id(v) for i in members for v in (values[i], *slots[i]))
+                    self._update_in_chunks(rule, gradient, tensors, scalars)
+                    continue
+                new, new_slots = rule(gradient, tensors[0], tuple(tensors[1:]), scalars)
+                for flat, item in zip(tensors, (new, *new_slots), strict=True):
+                    if item is not flat:
+                        recorder.write(flat, item)
 
-        def _update_one(self, rule, gradient, tensors, scalars):
-            recorder = self.recorder
-            if len(gradient) > self.chunk:
-                for flat in tensors:
-                    recorder.undo.append((flat.value, flat.value.copy()))
-                given = (rule, gradient, tensors, scalars)
-                recorder.busy = True
-                try:
-                    self.in_chunks(rule, unbox(gradient), [flat.value for flat in tensors], _plain(scalars))
-                finally:
-                    recorder.busy = False
-                recorder.enter(self.in_chunks, given, {}, None, True)
+        def _update_in_chunks(self, rule, gradient, tensors, scalars):
+            """As one call. It is put off until the recording has succeeded, or what was there before is kept."""
+            recorder, given = self.recorder, (rule, gradient, tensors, scalars)
+            recorder.enter(self.in_chunks, given, {}, None, True)
+            raw = rule, unbox(gradient), [flat.value for flat in tensors], mapped(unbox, scalars)
+            if recorder.puts_off:
+                recorder.later.append(lambda: self.in_chunks(*raw))
                 return
-            value, *slots = tensors
-            new, new_slots = rule(gradient, value, tuple(slots), scalars)
-            for flat, item in zip(tensors, (new, *new_slots), strict=True):
-                if item is not flat:
-                    recorder.write(flat, item)
+            recorder.pending.clear()
+            recorder.undo += [(flat.value, flat.value.copy()) for flat in tensors]
+            recorder.busy = True
+            try:
+                self.in_chunks(*raw)
+            finally:
+                recorder.busy = False
 
         @property
         def recorder(self):
             return get_frame().touched.recorder
 
     return Recording
-
-
-def _plain(tree):
-    return {key: unbox(value) for key, value in tree.items()}
 
 
 def _holds_boxes(x):
@@ -305,12 +318,14 @@ class Compiled:
 
     def record(self, key, args):
         """Do the step and record it."""
+        puts_off = True
         for _ in range(_ROUNDS):
-            recorder = Recorder()
+            recorder = Recorder(puts_off)
             try:
                 found = self._run(recorder, args)
             except Again:
                 recorder.take_back()
+                puts_off = recorder.puts_off
                 continue
             except GiveUp:
                 pass
@@ -351,7 +366,7 @@ class Compiled:
         touched.recorder = recorder
         inputs = _boxed(recorder, args)
         outer = get_frame()
-        bindings = _Bindings(boxes)
+        bindings = _Bindings(boxes, recorder)
         frame = outer.child(engine=engine.recording, bindings=bindings, captures=True, touched=touched, written={})
         token = current_frame.set(frame)
         recorders.append(recorder)
@@ -377,6 +392,8 @@ class Compiled:
         fed = [(variable, boxes[key]) for key, variable in self.variables.items() if key in boxes]
         replay = build(recorder, inputs, fed, written, result, _guard(engine, True), (engine, _read))
         recorder.closed = True
+        for update in recorder.later:
+            update()
         new = [np.array(unbox(value), order="C") for _, value in written]
         for (variable, _), value in zip(written, new):
             variable._cell = (None if variable.host else engine, value)
