@@ -731,3 +731,18 @@ def test_memory_is_freed_as_it_goes():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4.5 * x.nbytes
+
+
+def test_a_recording_that_was_given_up_leaves_nothing_behind():
+    """Here it stops in the middle of a model: penalties, draws and statistics of before do not count twice."""
+
+    class Own(layers.Layer):
+        def call(self, x):
+            return x * 1.0
+
+    def make():
+        found = [kbridge.Input((6,)), layers.Dense(4, activity_regularizer="l2", kernel_regularizer="l1")]
+        return kbridge.Sequential([*found, layers.BatchNormalization(), layers.Dropout(0.5), Own(), layers.Dense(2)])
+
+    model = check(make, X, T, steps=0)
+    assert reasons(model)

@@ -49,7 +49,7 @@ def numpy_dtype(name):
 
 
 class NumPyBackend(Backend):
-    """Arrays in host memory. Always eager: all that ``compile`` adds is that an error undoes assignments."""
+    """Arrays in host memory. Eager: what is compiled runs as it is too, until it has been recorded."""
 
     name = "numpy"
     modules = (math, nn, linalg, convolution, recurrence)
