@@ -20,11 +20,14 @@ PLAIN = {
     shares_memory signbit size spacing unique zeros_like""".split()
 }
 
+# The recorders at work, in any thread: see recorded.py.
+recorders = []
+
 # Functions that take their arguments in a form of their own -> what to call in their places.
 HANDLERS = {}
 
 _REDUCERS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min}
-_KNOWN = (np.ndarray, float, int, bool, complex, np.generic)
+_KNOWN = (np.ndarray, float, int, bool, complex, np.generic)  # and what recorded.py adds
 
 
 def strip(x):

@@ -2,7 +2,7 @@
 
 import threading
 import weakref
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from operator import is_
 
 import numpy as np
@@ -14,9 +14,18 @@ from kbridge.backend.interface import Backend
 from kbridge.backend.tree import flatten, map_structure
 from kbridge_numpy import convolution, gradients, linalg, math, nn, recurrence
 from kbridge_numpy.boxes import strip
+from kbridge_numpy.recorded import TENSORS
+from kbridge_numpy.replay import Compiled, recording_of
 from kbridge_numpy.tape import FLOATS, Tape, Traced, depth
 
-_running = threading.local()  # journal: what the compiled function that runs in this thread has written
+
+class _Running(threading.local):
+    """What goes on in this thread: ``journal`` is what the compiled function that runs has written."""
+
+    journal = None
+
+
+_running = _Running()
 
 # Scalars are tensors too: NumPy's reductions return them.
 _SCALARS = {np.dtype(code).type for code in "?bBhHiIlLqQefdFD"}
@@ -40,12 +49,13 @@ def numpy_dtype(name):
 
 
 class NumPyBackend(Backend):
-    """Arrays in host memory. Always eager: all that ``compile`` adds is that an error undoes assignments."""
+    """Arrays in host memory. Eager: what is compiled runs as it is too, until it has been recorded."""
 
     name = "numpy"
     modules = (math, nn, linalg, convolution, recurrence)
-    tensor_types = {np.ndarray, Traced, *_SCALARS}
+    tensor_types = {np.ndarray, Traced, *_SCALARS, *TENSORS}
     float_dtypes = FLOATS
+    running = _running
 
     def __init__(self):
         self._joined = {}  # ids of variables -> the _Joined that holds them
@@ -79,7 +89,7 @@ class NumPyBackend(Backend):
     def write(self, storage, tensor):
         # a copy: the tensor may be the caller's, and a tape may still need what is in the storage
         written = np.array(strip(tensor), order="C")
-        journal = getattr(_running, "journal", None)
+        journal = _running.journal
         if journal is not None:
             journal.append((written, storage))
         return written
@@ -89,7 +99,7 @@ class NumPyBackend(Backend):
     def value_and_grad(self, function, variables, has_aux=False):
         frame = get_frame()
         outer = frame.bindings
-        bindings = {} if outer is None else dict(outer)
+        bindings = {} if outer is None else outer.copy()
         arguments, watched = [], []
         with Tape() as tape:
             for item in variables:
@@ -125,12 +135,27 @@ class NumPyBackend(Backend):
         return ((value, map_structure(unbox, aux)) if has_aux else value), grads
 
     def compile(self, function, state=(), jit=None):
-        """An error undoes what ``function`` assigned since it began, or since the last optimizer update in it."""
-        self.refuse_jit(jit)
+        """``function``, replayed where it can be: see replay.py.
 
+        An error undoes what it assigned since it began, or since the last optimizer update in it. ``jit``: True
+        insists on replay, whatever code runs in it; None replays only what is kbridge's code and NumPy's; False
+        runs it as it is.
+        """
+        plain = self._undoing(function)
+        return plain if jit is False else Compiled(self, function, plain, state, bool(jit))
+
+    @cached_property
+    def recording(self):
+        """The engine in charge while a step is recorded."""
+        return recording_of(NumPyBackend, numpy_dtype)(self)
+
+    def compile_loop(self, step, finish, state=(), jit=None):
+        return super().compile_loop(self.compile(step, state, jit), self.compile(finish, state, jit))
+
+    def _undoing(self, function):
         @wraps(function)
         def run(*args, **kwargs):
-            outer = getattr(_running, "journal", None)
+            outer = _running.journal
             journal = _running.journal = []
             try:
                 result = function(*args, **kwargs)
@@ -155,17 +180,10 @@ class NumPyBackend(Backend):
     def update(self, rule, gradients, values, slots, scalars):
         if depth() or get_frame().bindings or not getattr(rule, "elementwise", False):
             return super().update(rule, gradients, values, slots, scalars)
-        key = tuple(map(id, values))
-        joined = self._joined.get(key)
-        if joined is None or not joined.holds(values, slots):
-            rows = [(variable, *own) for variable, own in zip(values, slots, strict=True)]
-            if any(slot.shape != row[0].shape for row in rows for slot in row):
-                return super().update(rule, gradients, values, slots, scalars)
-            for other in [other for other in self._joined if not set(key).isdisjoint(other)]:
-                del self._joined[other]  # its variables are taken over
-            joined = self._joined[key] = _Joined(self, rows)
-            joined.owner = weakref.ref(values[0], lambda _: self._joined.pop(key, None))
-        if getattr(_running, "journal", None):
+        joined = self.joined(values, slots)
+        if joined is None:
+            return super().update(rule, gradients, values, slots, scalars)
+        if _running.journal:
             _running.journal.clear()  # what is updated in place cannot be undone
         for members, tensors in joined.groups:
             if len(members) == 1:
@@ -173,6 +191,20 @@ class NumPyBackend(Backend):
             else:
                 gradient = np.concatenate([gradients[i].reshape(-1) for i in members])
             _in_chunks(rule, gradient, tensors, scalars)
+
+    def joined(self, values, slots):
+        """The ``_Joined`` that holds these variables and their slots; None where there can be none."""
+        key = tuple(map(id, values))
+        joined = self._joined.get(key)
+        if joined is None or not joined.holds(values, slots):
+            rows = [(variable, *own) for variable, own in zip(values, slots, strict=True)]
+            if any(slot.shape != row[0].shape for row in rows for slot in row):
+                return None
+            for other in [other for other in self._joined if not set(key).isdisjoint(other)]:
+                del self._joined[other]  # its variables are taken over
+            joined = self._joined[key] = _Joined(self, rows)
+            joined.owner = weakref.ref(values[0], lambda _: self._joined.pop(key, None))
+        return joined
 
 
 _SMALL = 1 << 15  # items: larger tensors gain nothing by being joined
@@ -221,6 +253,9 @@ def _in_chunks(rule, gradient, tensors, scalars):
         value[...] = new_value
         for slot, new in zip(slots, new_slots, strict=True):
             slot[...] = new
+
+
+NumPyBackend.chunk, NumPyBackend.in_chunks = _CHUNK, staticmethod(_in_chunks)
 
 
 def _like(g, dtype):

@@ -120,8 +120,9 @@ def _keep(g, shape, axis, keepdims):
     return g.reshape(tuple([1 if i in axes else dim for i, dim in enumerate(shape)]))
 
 
-def _mean(g, y, x_shape, axis=None, dtype=None, out=None, keepdims=False):
-    return _keep(g, x_shape, axis, keepdims) * (y.size / max(math.prod(x_shape), 1))
+def _mean(g, _y, x_shape, axis=None, dtype=None, out=None, keepdims=False):
+    axes = range(len(x_shape)) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
+    return _keep(g, x_shape, axis, keepdims) * (1 / max(math.prod([x_shape[a] for a in axes]), 1))
 
 
 def _extremum(g, y, x, axis=None, out=None, keepdims=False):

@@ -44,6 +44,7 @@ def unary(function):
 
     if function in RULES:
         RULES[run] = RULES[function]
+    run.plain = function
     return run
 
 
@@ -56,6 +57,7 @@ def _binary(function):
             return record(function, x1, x2)
         return function(x1, x2)
 
+    run.plain = function
     return run
 
 

@@ -9,8 +9,9 @@ from functools import lru_cache
 import numpy as np
 
 from kbridge import config
-from kbridge_numpy.boxes import strip
+from kbridge_numpy.boxes import recorders, strip
 from kbridge_numpy.math import generator, matmul, plain_erf, sum, unary, where
+from kbridge_numpy.recorded import invoke
 from kbridge_numpy.tape import Traced, differentiable, is_floating, record, rule
 
 # -- sums and maxima, by the way that is fastest
@@ -540,17 +541,22 @@ def attention(query, key, value, bias, mask, scale, is_causal, soft_cap, flash):
     return y if y is NotImplemented else y.transpose((0, 2, 1, 3))
 
 
+def _kept(shape, dtype, rate, seed):
+    """What dropout multiplies with."""
+    size = int(np.prod(shape))
+    bits = generator(seed).bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
+    keep = (bits >= np.uint16(round(rate * 65535))).astype(dtype)
+    keep *= dtype.type(1 / (1 - rate))
+    return keep.reshape(shape)
+
+
 def random_dropout(x, rate, noise_shape, seed):
     if rate >= 1:
         return x * x.dtype.type(0)
     shape = x.shape
     if noise_shape is not None:
         shape = tuple([n if own is None else own for n, own in zip(shape, noise_shape, strict=True)])
-    size = int(np.prod(shape))
-    bits = generator(seed).bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
-    keep = (bits >= np.uint16(round(rate * 65535))).astype(x.dtype)
-    keep *= x.dtype.type(1 / (1 - rate))
-    keep = keep.reshape(shape)
+    keep = _kept(shape, x.dtype, rate, seed) if not recorders else invoke(_kept, (shape, x.dtype, rate, seed))
     return record(np.multiply, x, keep) if type(x) is Traced else x * keep
 
 

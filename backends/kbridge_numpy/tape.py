@@ -10,7 +10,8 @@ from functools import wraps
 
 import numpy as np
 
-from kbridge_numpy.boxes import ArrayLike, strip
+from kbridge_numpy.boxes import ArrayLike, recorders, strip
+from kbridge_numpy.recorded import Box, invoke
 
 _running = threading.local()  # how many tapes listen in this thread
 
@@ -88,7 +89,7 @@ class Tape:
                     continue
                 links, y, args, kwargs = entry
                 for rule, parent, shape in links:
-                    piece = rule(g, y, *args, **kwargs)
+                    piece = rule(g, y, *args, **kwargs) if not recorders else invoke(rule, (g, y, *args), kwargs)
                     if piece.shape != shape:
                         piece = fit(piece, shape)
                     total = grads[parent]
@@ -118,15 +119,14 @@ class Tape:
 def _accumulate(grads, parent, total, piece, owned):
     """Add ``piece`` to the ``total`` of an entry; in place only where the array was made here."""
     if type(piece) is Piece:
-        if type(total) is Traced or type(piece.g) is Traced:
+        if recorders and isinstance(piece.g, Box):
+            total = invoke(_grown, (total, piece.g, piece.shape, piece.key, parent in owned))
+            owned.add(parent)
+        elif type(total) is Traced or type(piece.g) is Traced:
             piece = put(piece.g, piece.shape, piece.key)
             total = piece if total is None else total + piece
         else:
-            if total is None:
-                total = np.zeros(piece.shape, piece.g.dtype)
-            elif parent not in owned:
-                total = total.copy()
-            add_at(total, piece.key, piece.g)
+            total = _grown(total, piece.g, piece.shape, piece.key, parent in owned)
             owned.add(parent)
     elif total is None:
         total = piece
@@ -136,6 +136,15 @@ def _accumulate(grads, parent, total, piece, owned):
         total = total + piece
         owned.add(parent)
     grads[parent] = total
+
+
+def _grown(total, g, shape, key, owned):
+    """``total`` with ``g`` added at ``key``, in place where it is ``owned``."""
+    if total is None:
+        total = np.zeros(shape, g.dtype)
+    elif not owned:
+        total = total.copy()
+    return add_at(total, key, g)
 
 
 class Piece:
@@ -173,6 +182,8 @@ def put(g, shape, key):
 
 def fit(g, shape):
     """``g`` summed over the axes along which ``shape`` was broadcast; or broadcast to ``shape``."""
+    if recorders and isinstance(g, Box):
+        return invoke(fit, (g, shape))
     have = g.shape
     if have == () and type(g) is not Traced:
         whole = np.empty(shape, g.dtype)
@@ -263,7 +274,7 @@ def record(function, *args, **kwargs):
             elif tape is None or own.level > tape.level:
                 tape, traced, raw = own, 1 << i, list(args)
                 raw[i] = a.value
-    y = function(*raw, **kwargs)
+    y = function(*raw, **kwargs) if not recorders else invoke(function, raw, kwargs)
     entries = tape.entries
     if entries is None:
         return y
@@ -283,7 +294,7 @@ def record(function, *args, **kwargs):
 def record_one(function, x):
     """``record`` for a function of one tensor, faster."""
     tape, value = x.tape, x.value
-    y = function(value)
+    y = function(value) if not recorders else invoke(function, (value,))
     entries = tape.entries
     if entries is None:
         return y
@@ -324,7 +335,7 @@ def differentiable(forward=None, *, once=False):
             if type(a) is Traced and (tape is None or a.tape.level > tape.level):
                 tape = a.tape
         if tape is None:
-            return forward(0, *args, **kwargs)[0]
+            return (forward(0, *args, **kwargs) if not recorders else invoke(forward, (0, *args), kwargs))[0]
         if once and tape.level > 1:
             return NotImplemented
         traced = 0
@@ -337,7 +348,7 @@ def differentiable(forward=None, *, once=False):
                 parents.append((i, a.index, value.shape))
         if tape.entries is None:
             return call(*raw, **kwargs)
-        y, pullback = forward(traced, *raw, **kwargs)
+        y, pullback = forward(traced, *raw, **kwargs) if not recorders else invoke(forward, (traced, *raw), kwargs)
         return tape.push(y, pullback, parents)
 
     return call

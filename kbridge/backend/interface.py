@@ -196,6 +196,13 @@ class Backend:
             for slot, item in zip(own, new):
                 slot.assign(item)
 
+    def on_host(self, function, *args):
+        """``function(*args)``, which computes with numbers of the host alone: counters, learning rates.
+
+        Only an engine that records its calls needs to know of it.
+        """
+        return function(*args)
+
     # -- randomness: stateless, from a seed tensor of shape (2,), uint32: (key, counter)
     # (random_uniform, random_normal, ... are required ops)
 

@@ -91,6 +91,9 @@ class Callback:
         )
 
 
+_NOBODY = dict.fromkeys(hooks.ALL, ())
+
+
 class CallbackList(Callback):
     """Several callbacks as one."""
 
@@ -121,7 +124,7 @@ class CallbackList(Callback):
     def _look(self):
         """Find out at which moments some callback has its word to say, and where all only watch."""
         found = self.callbacks
-        self._listeners = {name: [c for c in found if _listens(c, name)] for name in hooks.ALL}
+        self._listeners = {name: [c for c in found if _listens(c, name)] for name in hooks.ALL} if found else _NOBODY
         self.act_on_batches = any(
             not c.watches_only
             and c.defines("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")

@@ -1,6 +1,7 @@
 """Adam and its kin: steps along a running average of the gradient, scaled by one of its square."""
 
 from kbridge import ops
+from kbridge.backend import registry
 from kbridge.backend.variable import Variable
 from kbridge.optimizers.optimizer import Optimizer, complement
 
@@ -124,7 +125,8 @@ class Nadam(Optimizer):
 
     def _update(self, grads, variables):
         super()._update(grads, variables)
-        self._product.assign(self._product.value * self._momentum(self._step()))
+        product = registry.current().on_host(lambda: self._product.value * self._momentum(self._step()))
+        self._product.assign(product)
 
 
 class ScheduleFreeAdamW(Optimizer):

@@ -480,7 +480,10 @@ class Optimizer:
 
     def _update(self, grads, variables):
         grads = self._clip(grads)
-        learning_rate = self._number(self.learning_rate)
+        if self._schedule is None:
+            learning_rate = self._number(self._learning_rate)
+        else:
+            learning_rate = registry.current().on_host(lambda: self._number(self.learning_rate))
         if type(self).update_step is Optimizer.update_step:
             self._apply_rules(self._grouped(variables), grads, learning_rate)
             return
@@ -506,11 +509,11 @@ class Optimizer:
         return groups
 
     def _apply_rules(self, groups, grads, learning_rate):
-        step = self._step()
+        engine = registry.current()
         for recipe, dtype, places, variables, slots in groups:
-            scalars = self._scalars(learning_rate, step, dtype, recipe.weight_decay)
+            scalars = engine.on_host(self._scalars, learning_rate, dtype, recipe.weight_decay)
             chosen = grads if len(groups) == 1 else [grads[i] for i in places]
-            registry.current().update(self._rule(recipe), chosen, variables, slots, scalars)
+            engine.update(self._rule(recipe), chosen, variables, slots, scalars)
 
     def _rule(self, recipe):
         function = getattr(self, recipe.rule)
@@ -525,8 +528,9 @@ class Optimizer:
 
         return Rule(f"{name}_decayed", decayed, recipe.elementwise, self.settings())
 
-    def _scalars(self, learning_rate, step, dtype, decay):
+    def _scalars(self, learning_rate, dtype, decay):
         """``scalars`` as numbers, or as tensors of ``dtype``; these are computed in float32 at least."""
+        step = self._step()
         known = type(step) is float and type(learning_rate) is float
         if not known:
             wide = "float64" if dtype == "float64" else "float32"
@@ -580,16 +584,20 @@ class Optimizer:
         return self.recipe(variable).weight_decay
 
     def _update_averages(self):
-        step = self._iterations.value
-        if self.gradient_accumulation_steps:
-            step = step // self.gradient_accumulation_steps
-        # The first step's values are the first averages
-        old = (self.ema_momentum if step else 0.0) if isinstance(step, int) else None
+        def step():
+            found = self._iterations.value
+            return found // self.gradient_accumulation_steps if self.gradient_accumulation_steps else found
+
+        def known():
+            """The share of the old averages; the first step's values are the first averages."""
+            return (self.ema_momentum if step() else 0.0) if isinstance(step(), int) else None
+
+        old = registry.current().on_host(known)
         kinds = {}
         for average, v in zip(self._averages, self._trainable_variables):
             kinds.setdefault(v.dtype, []).append((average, v))
         for dtype, pairs in kinds.items():
-            kept = ops.cast(step != 0, dtype) * self.ema_momentum if old is None else old
+            kept = ops.cast(step() != 0, dtype) * self.ema_momentum if old is None else old
             averages, variables = zip(*pairs)
             scalars = {"old": kept, "new": 1.0 - kept}
             registry.current().update(_AVERAGE, [v.value for v in variables], averages, [()] * len(pairs), scalars)
@@ -601,7 +609,7 @@ class Optimizer:
                     v.assign(average.value)
                 return ()
 
-            ops.cond((step + 1) % every == 0, overwrite, lambda: ())
+            ops.cond((step() + 1) % every == 0, overwrite, lambda: ())
 
     def finalize_variable_values(self, var_list):
         """At the end of training: variables take the values of their averages, where ``use_ema`` is on."""

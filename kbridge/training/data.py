@@ -84,6 +84,8 @@ def _is_array(value):
 
 def column_length(columns):
     """The common length of all arrays, or an error that lists what differs."""
+    if len(columns) == 1 and type(columns[0]) is np.ndarray and columns[0].ndim:
+        return len(columns[0])
     lengths = {}
     for name, tree in zip(("x", "y", "sample_weight"), columns):
         for i, leaf in enumerate(leaf for leaf in flatten([tree]) if leaf is not None):
@@ -359,6 +361,8 @@ def _adapted(x, y, sample_weight, batch_size, steps, shuffle, class_weight):
 
 
 def _stream(x, class_weight):
+    if type(x) is np.ndarray:
+        return None
     from kbridge.training.datasets import PyDataset
 
     if isinstance(x, PyDataset):
