@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from kbridge import ops  # noqa: E402
 from kbridge.backend import registry  # noqa: E402
-from kbridge.backend.op import OPS, _implement  # noqa: E402
+from kbridge.backend.op import OPS, implement  # noqa: E402
 from kbridge.backend.variable import Variable  # noqa: E402
 from kbridge.optimizers import SGD, Adam, RMSprop  # noqa: E402
 
@@ -34,7 +34,7 @@ def portable(torch_engine, name):
     plain = type(torch_engine)()
     native = plain.native
     plain.native = lambda asked: None if asked == name else native(asked)
-    return _implement(OPS[name].spec, plain)
+    return implement(OPS[name].spec, plain)
 
 
 # -- torch beside kbridge

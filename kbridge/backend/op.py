@@ -123,11 +123,11 @@ class _Implementations(dict):
     def __missing__(self, engine):
         if engine is None:
             return self[registry.current()]
-        self[engine] = made = _implement(self.spec, engine)
+        self[engine] = made = implement(self.spec, engine)
         return made
 
 
-def _implement(spec, engine):
+def implement(spec, engine):
     """Join an op and an engine: argument handling around the engine's function or the portable body."""
     run = engine.native(spec.name)
     native = run is not None

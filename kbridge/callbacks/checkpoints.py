@@ -6,7 +6,7 @@ import os
 import numpy as np
 
 from kbridge.callbacks.callback import Callback
-from kbridge.callbacks.course import _Monitor
+from kbridge.callbacks.course import Monitor
 from kbridge.training.logs import to_floats
 
 
@@ -45,7 +45,7 @@ class Counter:
         return self.batches // self.every > before // self.every
 
 
-class ModelCheckpoint(_Monitor):
+class ModelCheckpoint(Monitor):
     """Saves the model, or its weights, every epoch or every so many batches.
 
     Args:

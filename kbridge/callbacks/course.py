@@ -18,7 +18,7 @@ _MORE_IS_BETTER = (
 )
 
 
-class _Monitor(Callback):
+class Monitor(Callback):
     """Follows one value of the logs and knows which of two is better."""
 
     remembered = ("best",)  # attributes that last when training goes on in another process
@@ -79,7 +79,7 @@ class _Monitor(Callback):
         return False
 
 
-class EarlyStopping(_Monitor):
+class EarlyStopping(Monitor):
     """Stops training when a value has not improved for some epochs.
 
     Args:
@@ -193,7 +193,7 @@ def _rate(optimizer):
     return _number(optimizer.learning_rate)
 
 
-class ReduceLROnPlateau(_Monitor):
+class ReduceLROnPlateau(Monitor):
     """Lowers the learning rate when a value has not improved for some epochs.
 
     Args:

@@ -3,11 +3,11 @@
 import os
 
 from kbridge.callbacks.checkpoints import Counter, check_frequency
-from kbridge.callbacks.course import _Monitor
+from kbridge.callbacks.course import Monitor
 from kbridge.training.logs import to_floats
 
 
-class OrbaxCheckpoint(_Monitor):
+class OrbaxCheckpoint(Monitor):
     """Saves the model's state tree with Orbax, every epoch or every so many batches.
 
     To go on from one: ``tree = manager.restore(step, args=StandardRestore(model.get_state_tree("numpy_array")))``

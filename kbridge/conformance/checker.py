@@ -11,7 +11,7 @@ import numpy as np
 import kbridge.ops
 from kbridge.backend import abstract, dtypes, registry
 from kbridge.backend.frame import entered, get_frame
-from kbridge.backend.op import OPS, _implement
+from kbridge.backend.op import OPS, implement
 from kbridge.backend.tree import flatten
 from kbridge.conformance import samples, samples_nn  # noqa: F401  (they fill SAMPLES)
 from kbridge.conformance.draws import SAMPLES, numpy_dtype
@@ -262,7 +262,7 @@ def portable(name):
     engine = copy.copy(reference_engine())
     native = engine.native
     engine.native = lambda asked: None if asked == name else native(asked)
-    return _implement(OPS[name].spec, engine)
+    return implement(OPS[name].spec, engine)
 
 
 def reference_by_body(sample):
