@@ -372,3 +372,20 @@ def test_floatx_is_what_is_computed_in(engine, dtype):
     tolerance = {"float64": 1e-9, "bfloat16": 0.05, "float16": 5e-3}[dtype]
     np.testing.assert_allclose(loss, np.mean((by_hand(X.astype("float64")) - Y) ** 2), rtol=tolerance)
     assert {v.dtype for v in model.weights} == {dtype} and str(model.predict(X, verbose=0).dtype) == dtype
+
+
+def test_a_setting_that_changes_between_fits_counts(engine):
+    """Also where the step was compiled before."""
+    dropout = layers.Dropout(0.0)
+    model = kbridge.Sequential([kbridge.Input((8,)), dropout, layers.Dense(1, kernel_initializer="ones")])
+    model.compile(kbridge.optimizers.SGD(0.0), "mse")
+    x = np.ones((16, 8), "float32")
+    y = np.full((16, 1), 8.0, "float32")
+    for _ in range(4):
+        assert model.fit(x, y, verbose=0).history["loss"] == [0.0]
+    dropout.rate = 0.9
+    assert model.fit(x, y, verbose=0).history["loss"][0] > 1
+    model.optimizer.learning_rate = kbridge.optimizers.schedules.ExponentialDecay(0.01, 1, 0.5)
+    before = model.get_weights()[0]
+    model.fit(x, y, verbose=0)
+    assert (model.get_weights()[0] != before).any()
