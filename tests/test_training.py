@@ -389,3 +389,14 @@ def test_a_setting_that_changes_between_fits_counts(engine):
     before = model.get_weights()[0]
     model.fit(x, y, verbose=0)
     assert (model.get_weights()[0] != before).any()
+
+
+def test_logs_keep_their_order(engine):
+    """The loss first, then the metrics as they were given, in single steps and in loops."""
+    for steps in (1, 4):
+        model = kbridge.Sequential([kbridge.Input((8,)), layers.Dense(1, activation="sigmoid")])
+        model.compile("sgd", "mse", metrics=["mae", "accuracy"], steps_per_execution=steps)
+        x, y = np.ones((32, 8), "float32"), np.ones((32, 1), "float32")
+        history = model.fit(x, y, batch_size=4, epochs=3, validation_data=(x, y), verbose=0).history
+        assert list(history) == ["loss", "mae", "accuracy", "val_loss", "val_mae", "val_accuracy"]
+        assert list(model.train_on_batch(x, y, return_dict=True)) == ["loss", "mae", "accuracy"]

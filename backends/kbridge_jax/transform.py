@@ -4,6 +4,7 @@ A function that reads and assigns variables is run in a frame where tracers stan
 assigned is then one more of its results, and is put into the variables outside.
 """
 
+from collections import OrderedDict
 from itertools import starmap
 
 import jax
@@ -185,6 +186,15 @@ def _unwrapped(tree):
     )
 
 
+def _in_order(tree):
+    """A dict of results (logs) in a form that keeps its order: JAX sorts the keys of plain ones."""
+    return OrderedDict(tree) if type(tree) is dict else tree
+
+
+def _as_returned(tree):
+    return dict(tree) if type(tree) is OrderedDict else tree
+
+
 def _results(engine, frame, tree):
     """What a function returned, with tensors for variables and arrays, and anything else fixed."""
     with entered(frame):
@@ -196,7 +206,7 @@ def _results(engine, frame, tree):
                 return engine.convert(leaf)
             return _Fixed(leaf)
 
-        tree = jax.tree.map(prepare, tree)
+        tree = jax.tree.map(prepare, _in_order(tree))
     fixed = any(type(leaf) is _Fixed for leaf in jax.tree.leaves(tree, is_leaf=lambda leaf: type(leaf) is _Fixed))
     return _Mixed(tree) if fixed else tree
 
@@ -363,7 +373,7 @@ class Compiled:
         if not all(map(_is_plain, args)):
             args = _prepared(self._engine, args)
         result = self._program(*args)
-        return _unwrapped(result.tree) if type(result) is _Mixed else result
+        return _as_returned(_unwrapped(result.tree) if type(result) is _Mixed else result)
 
 
 class _Step(_Program):
@@ -425,7 +435,7 @@ class Loop:
             joined = np.concatenate([np.asarray(part) for part in parts])
             return joined[:epochs]  # only the last block has room to spare
 
-        return jax.tree.map(join, *found)
+        return _as_returned(jax.tree.map(join, *found))
 
 
 def _room(count):
@@ -456,7 +466,7 @@ class _Epochs(_Program):
         return [key for t in traces for key in t.written], [key for t in traces for key in t.used]
 
     def _finish(self):
-        return jax.tree.map(self.engine.convert, self.finish())
+        return jax.tree.map(self.engine.convert, _in_order(self.finish()))
 
     def _traced(self, data, size):
         """The trace of ``step`` for batches of ``size``; of ``finish``, for no data."""
