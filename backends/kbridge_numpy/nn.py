@@ -292,6 +292,15 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return _cross_entropy(target, output, config.epsilon())
 
 
+def _cost(share, exists, epsilon):
+    """The share that each row gives to its class, kept off 0 and 1, and the loss; that is 0 for classes not there."""
+    kept = np.minimum(np.maximum(share, epsilon), 1 - epsilon)
+    loss = -np.log(kept)
+    if exists is not None:
+        loss[~exists] = 0
+    return kept, loss
+
+
 @differentiable(once=True)
 def _sparse_cross_entropy_of_shares(traced, target, output, epsilon):
     """Of probabilities of rank 2, along the last axis."""
@@ -299,10 +308,7 @@ def _sparse_cross_entropy_of_shares(traced, target, output, epsilon):
     total = np.add.reduce(output, 1)
     share = output.take(own)
     share /= total
-    kept = np.minimum(np.maximum(share, epsilon), 1 - epsilon)
-    loss = -np.log(kept)
-    if exists is not None:
-        loss[~exists] = 0
+    kept, loss = _cost(share, exists, epsilon)
 
     def pull(g):
         slopes = g * (share == kept)
@@ -323,10 +329,7 @@ def _sparse_cross_entropy_of_softmax(traced, target, output, epsilon):
     """As above, where ``output`` is the softmax of what is differentiated: the two gradients together are short."""
     own, exists = _places(target, output)
     share = output.take(own)
-    kept = np.minimum(np.maximum(share, epsilon), 1 - epsilon)
-    loss = -np.log(kept)
-    if exists is not None:
-        loss[~exists] = 0
+    kept, loss = _cost(share, exists, epsilon)
 
     def pull(g):
         g = g * (share == kept)

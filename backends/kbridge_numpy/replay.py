@@ -328,7 +328,7 @@ class Compiled:
                 puts_off = recorder.puts_off
                 continue
             except GiveUp:
-                pass
+                pass  # recorder.why says what stood in the way
             except Exception:
                 if self.forced and recorder.why is None:
                     recorder.take_back()

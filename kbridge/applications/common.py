@@ -164,6 +164,12 @@ def classifier(x, wish, dropout=None, initializer="glorot_uniform"):
 # -- parts
 
 
+def by_eight(filters):
+    """The multiple of 8 that is nearest, but not less than nine tenths of it."""
+    rounded = max(8, int(filters + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * filters else rounded
+
+
 def channels():
     """The axis of the channels."""
     return 3 if config.image_data_format() == "channels_last" else 1

@@ -3,7 +3,17 @@
 import math
 
 from kbridge import initializers, layers
-from kbridge.applications.common import ARGUMENTS, Wish, active, assemble, channels, classifier, halving_pad, normed
+from kbridge.applications.common import (
+    ARGUMENTS,
+    Wish,
+    active,
+    assemble,
+    by_eight,
+    channels,
+    classifier,
+    halving_pad,
+    normed,
+)
 from kbridge.applications.imagenet_utils import as_is as preprocess_input
 from kbridge.applications.imagenet_utils import decode_predictions as decode_predictions
 
@@ -17,12 +27,6 @@ _STAGES = (
 _DROP_CONNECT = 0.2
 KERNELS = initializers.VarianceScaling(scale=2.0, mode="fan_out", distribution="truncated_normal")
 CLASSIFIER = initializers.VarianceScaling(scale=1 / 3, mode="fan_out", distribution="uniform")
-
-
-def by_eight(filters):
-    """The multiple of 8 that is nearest, but not less than nine tenths of it."""
-    rounded = max(8, int(filters + 4) // 8 * 8)
-    return int(rounded + 8 if rounded < 0.9 * filters else rounded)
 
 
 def conv(x, filters, kernel, name, padding="same", **kwargs):

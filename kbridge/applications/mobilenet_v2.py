@@ -1,7 +1,7 @@
 """MobileNet, version 2: narrow blocks that widen inside (Sandler et al., 2018)."""
 
 from kbridge import layers
-from kbridge.applications.common import ARGUMENTS, Wish, assemble, channels, halving_pad, normed
+from kbridge.applications.common import ARGUMENTS, Wish, assemble, by_eight, channels, halving_pad, normed
 from kbridge.applications.common import classifier as classifier
 from kbridge.applications.imagenet_utils import decode_predictions as decode_predictions
 from kbridge.applications.imagenet_utils import scaled
@@ -14,12 +14,6 @@ _BLOCKS = (
     (1, 16, 1), (6, 24, 2), (6, 24, 1), (6, 32, 2), (6, 32, 1), (6, 32, 1), (6, 64, 2), (6, 64, 1), (6, 64, 1),
     (6, 64, 1), (6, 96, 1), (6, 96, 1), (6, 96, 1), (6, 160, 2), (6, 160, 1), (6, 160, 1), (6, 320, 1),
 )  # fmt: skip
-
-
-def by_eight(value, least=8):
-    """The multiple of 8 that is nearest, but not less than nine tenths of it."""
-    rounded = max(least, int(value + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * value else rounded
 
 
 def _norm(x, name):

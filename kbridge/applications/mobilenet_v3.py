@@ -1,10 +1,19 @@
 """MobileNet, version 3: blocks found by a search, with squeeze and excitation (Howard et al., 2019)."""
 
 from kbridge import layers
-from kbridge.applications.common import ARGUMENTS, Wish, active, assemble, channels, halving_pad, normed, pooled
+from kbridge.applications.common import (
+    ARGUMENTS,
+    Wish,
+    active,
+    assemble,
+    by_eight,
+    channels,
+    halving_pad,
+    normed,
+    pooled,
+)
 from kbridge.applications.imagenet_utils import as_is as preprocess_input
 from kbridge.applications.imagenet_utils import decode_predictions as decode_predictions
-from kbridge.applications.mobilenet_v2 import by_eight
 
 __all__ = ["MobileNetV3Large", "MobileNetV3Small", "decode_predictions", "preprocess_input"]
 
