@@ -10,13 +10,6 @@ from kbridge.callbacks.course import Monitor
 from kbridge.training.logs import to_floats
 
 
-def check_frequency(callback, save_freq):
-    if save_freq != "epoch" and (not isinstance(save_freq, int) or isinstance(save_freq, bool) or save_freq < 1):
-        raise ValueError(
-            f"{callback}: save_freq must be 'epoch' or a positive number of batches. Received: save_freq={save_freq!r}."
-        )
-
-
 def _plain(value):
     """A number or array of NumPy as JSON can hold it."""
     if isinstance(value, (np.generic, np.ndarray)):
@@ -45,7 +38,31 @@ class Counter:
         return self.batches // self.every > before // self.every
 
 
-class ModelCheckpoint(Monitor):
+class Periodic(Callback):
+    """A callback that acts every epoch or every so many batches: ``save_freq`` is "epoch" or their number."""
+
+    def _act_every(self, save_freq):
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or isinstance(save_freq, bool) or save_freq < 1):
+            raise ValueError(
+                f"{type(self).__name__}: save_freq must be 'epoch' or a positive number of batches. "
+                f"Received: save_freq={save_freq!r}."
+            )
+        self.save_freq = save_freq
+        self._counter = Counter(save_freq)
+        self._epoch = 0
+
+    def defines(self, *names):
+        # Who acts by epochs has nothing to say between batches, and steps need not stop for it.
+        if self.save_freq == "epoch":
+            names = [name for name in names if "batch" not in name]
+        return super().defines(*names)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self._counter.begin_epoch()
+
+
+class ModelCheckpoint(Periodic, Monitor):
     """Saves the model, or its weights, every epoch or every so many batches.
 
     Args:
@@ -73,7 +90,7 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold=None,
     ):
         super().__init__(monitor, mode, 0)
-        check_frequency("ModelCheckpoint", save_freq)
+        self._act_every(save_freq)
         self.filepath = os.fspath(filepath)
         ending = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(ending):
@@ -84,20 +101,7 @@ class ModelCheckpoint(Monitor):
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.save_freq = save_freq
         self.best = initial_value_threshold
-        self._counter = Counter(save_freq)
-        self._epoch = 0
-
-    def defines(self, *names):
-        # Who saves by epochs has nothing to say between batches, and steps need not stop for it.
-        if self.save_freq == "epoch":
-            names = [name for name in names if "batch" not in name]
-        return super().defines(*names)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch
-        self._counter.begin_epoch()
 
     def on_train_batch_end(self, batch, logs=None):
         if self.save_freq != "epoch" and self._counter.reached(batch):
@@ -141,7 +145,7 @@ class ModelCheckpoint(Monitor):
             ) from None
 
 
-class BackupAndRestore(Callback):
+class BackupAndRestore(Periodic):
     """Keeps all it takes to go on with training, so that a process which was killed can be started again.
 
     The same program, run again, goes on where the last backup was made: with the weights, the optimizer, the
@@ -157,16 +161,13 @@ class BackupAndRestore(Callback):
 
     def __init__(self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True):
         super().__init__()
-        check_frequency("BackupAndRestore", save_freq)
+        self._act_every(save_freq)
         if not backup_dir:
             raise ValueError(f"BackupAndRestore: backup_dir must name a folder. Received: backup_dir={backup_dir!r}.")
         self.backup_dir = os.fspath(backup_dir)
-        self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
-        self._counter = Counter(save_freq)
         self._run = None
-        self._epoch = 0
 
     @property
     def _latest(self):
@@ -179,11 +180,6 @@ class BackupAndRestore(Callback):
     def set_run(self, run):
         """``run`` is the fit going on: it tells its position, and goes on at another."""
         self._run = run
-
-    def defines(self, *names):
-        if self.save_freq == "epoch":
-            names = [name for name in names if "batch" not in name]
-        return super().defines(*names)
 
     def get_state(self):
         return {"batches": self._counter.batches}
@@ -204,8 +200,7 @@ class BackupAndRestore(Callback):
                     raise
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch
-        self._counter.begin_epoch()
+        super().on_epoch_begin(epoch, logs)
         if epoch == self._run.epoch and self._run.skip:
             self._counter._last = self._run.skip - 1
 

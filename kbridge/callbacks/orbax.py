@@ -2,12 +2,12 @@
 
 import os
 
-from kbridge.callbacks.checkpoints import Counter, check_frequency
+from kbridge.callbacks.checkpoints import Periodic
 from kbridge.callbacks.course import Monitor
 from kbridge.training.logs import to_floats
 
 
-class OrbaxCheckpoint(Monitor):
+class OrbaxCheckpoint(Periodic, Monitor):
     """Saves the model's state tree with Orbax, every epoch or every so many batches.
 
     To go on from one: ``tree = manager.restore(step, args=StandardRestore(model.get_state_tree("numpy_array")))``
@@ -47,22 +47,17 @@ class OrbaxCheckpoint(Monitor):
                 f"OrbaxCheckpoint needs Orbax ({error}). Write: pip install orbax-checkpoint. "
                 f"ModelCheckpoint needs nothing."
             ) from None
-        check_frequency("OrbaxCheckpoint", save_freq)
+        self._act_every(save_freq)
         self.directory = os.path.abspath(os.fspath(directory))
         self.verbose = verbose
         self.save_best_only = save_best_only
-        self.save_freq = save_freq
         self.save_weights_only = save_weights_only
         self.best = initial_value_threshold
-        self._counter = Counter(save_freq)
         self._orbax = orbax.checkpoint
         options = self._orbax.CheckpointManagerOptions(
             max_to_keep=max_to_keep, enable_async_checkpointing=save_on_background
         )
         self.manager = self._orbax.CheckpointManager(self.directory, options=options)
-        if save_freq != "epoch":
-            # Only then does it have to be told of batches, which keeps the engine from running many at once.
-            self.on_train_batch_end = self._after_batch
 
     def is_multihost_enabled(self):
         """Whether several processes save together: there is one."""
@@ -72,11 +67,8 @@ class OrbaxCheckpoint(Monitor):
         """Whether this process is the one that saves."""
         return True
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._counter.begin_epoch()
-
-    def _after_batch(self, batch, logs=None):
-        if self._counter.reached(batch):
+    def on_train_batch_end(self, batch, logs=None):
+        if self.save_freq != "epoch" and self._counter.reached(batch):
             self._save(self._counter.batches, logs)
 
     def on_epoch_end(self, epoch, logs=None):
