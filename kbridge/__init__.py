@@ -11,7 +11,6 @@ with kbridge.use_backend("jax"):
 
 __version__ = "0.1.0"
 
-from importlib import import_module
 
 from kbridge import activations as activations
 from kbridge import backend as backend
@@ -49,6 +48,7 @@ from kbridge.initializers import Initializer as Initializer
 from kbridge.layers import Input as Input
 from kbridge.layers import InputSpec as InputSpec
 from kbridge.layers import Layer as Layer
+from kbridge.lazy import later as _later
 from kbridge.losses import Loss as Loss
 from kbridge.metrics import Metric as Metric
 from kbridge.models import Model as Model
@@ -60,34 +60,26 @@ from kbridge.training.autodiff import grad as grad
 from kbridge.training.autodiff import value_and_grad as value_and_grad
 
 # Parts that most programs do without are imported when they are first asked for.
-_LATER = (
-    "applications",
-    "datasets",
-    "distillation",
-    "distribution",
-    "export",
-    "legacy",
-    "mixed_precision",
-    "preprocessing",
-    "quantizers",
-    "saving",
-    "visualization",
-    "wrappers",
+__getattr__, __dir__ = _later(
+    __name__,
+    modules=(
+        "applications",
+        "datasets",
+        "distillation",
+        "distribution",
+        "export",
+        "legacy",
+        "mixed_precision",
+        "preprocessing",
+        "quantizers",
+        "saving",
+        "visualization",
+        "wrappers",
+    ),
+    names={"quantizers": ("Quantizer",)},
 )
 
 
 def version():
     """The version of kbridge."""
     return __version__
-
-
-def __getattr__(name):
-    if name in _LATER:
-        return import_module(f"kbridge.{name}")
-    if name == "Quantizer":
-        return import_module("kbridge.quantizers").Quantizer
-    raise AttributeError(f"module 'kbridge' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *_LATER})

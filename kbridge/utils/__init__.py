@@ -1,11 +1,10 @@
 """Utilities."""
 
-from importlib import import_module
-
 from kbridge.callbacks.progress import Progbar as Progbar
 from kbridge.config import disable_interactive_logging as disable_interactive_logging
 from kbridge.config import enable_interactive_logging as enable_interactive_logging
 from kbridge.config import is_interactive_logging_enabled as is_interactive_logging_enabled
+from kbridge.lazy import later as _later
 from kbridge.objects import CustomObjectScope as CustomObjectScope
 from kbridge.objects import custom_object_scope as custom_object_scope
 from kbridge.objects import deserialize_keras_object as deserialize_keras_object
@@ -27,28 +26,17 @@ from kbridge.utils.session import get_source_inputs as get_source_inputs
 from kbridge.utils.session import is_keras_tensor as is_keras_tensor
 from kbridge.utils.session import standardize_dtype as standardize_dtype
 
-# What is imported when it is first asked for: names, by the module that has them.
-_LATER = {
-    "directories": ("audio_dataset_from_directory", "image_dataset_from_directory", "text_dataset_from_directory"),
-    "feature_space": ("FeatureSpace",),
-    "files": ("get_file",),
-    "images": ("array_to_img", "img_to_array", "load_img", "save_img"),
-    "plotting": ("model_to_dot", "plot_model"),
-    "settings": ("Config",),
-    "splitting": ("split_dataset",),
-    "timeseries": ("timeseries_dataset_from_array",),
-}
-_MODULES = ("bounding_boxes", "legacy")
-_HOME = {name: module for module, names in _LATER.items() for name in names}
-
-
-def __getattr__(name):
-    if name in _MODULES:
-        return import_module(f"kbridge.utils.{name}")
-    if name in _HOME:
-        return getattr(import_module(f"kbridge.utils.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'kbridge.utils' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *_HOME, *_MODULES})
+__getattr__, __dir__ = _later(
+    __name__,
+    modules=("bounding_boxes", "legacy"),
+    names={
+        "directories": ("audio_dataset_from_directory", "image_dataset_from_directory", "text_dataset_from_directory"),
+        "feature_space": ("FeatureSpace",),
+        "files": ("get_file",),
+        "images": ("array_to_img", "img_to_array", "load_img", "save_img"),
+        "plotting": ("model_to_dot", "plot_model"),
+        "settings": ("Config",),
+        "splitting": ("split_dataset",),
+        "timeseries": ("timeseries_dataset_from_array",),
+    },
+)
