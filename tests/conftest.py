@@ -1,12 +1,13 @@
 """Fixtures for every test: a fixed seed, default settings, and ``engine``."""
 
 import os
+import sys
 import tempfile
 
 import pytest
 
 from kbridge import config, dtype_policies
-from kbridge.backend import registry, seeds
+from kbridge.backend import names, registry, seeds
 
 
 def pytest_configure(config):
@@ -24,8 +25,8 @@ def pytest_configure(config):
 def pytest_generate_tests(metafunc):
     """``engine`` is every engine that kbridge brings (or those of --engine); one that is missing fails."""
     if "engine" in metafunc.fixturenames:
-        names = metafunc.config.getoption("--engine", None) or list(registry.BUILT_IN)
-        metafunc.parametrize("engine", names, indirect=True)
+        engines = metafunc.config.getoption("--engine", None) or list(registry.BUILT_IN)
+        metafunc.parametrize("engine", engines, indirect=True)
 
 
 @pytest.fixture
@@ -37,8 +38,12 @@ def engine(request):
 
 @pytest.fixture(autouse=True)
 def _fixed_start():
-    """Each test starts from the same seed and settings, and leaves the settings as they were."""
+    """Each test starts from the same seed, settings and counts of names, and leaves the settings as they were."""
     seeds.set_seed(1234)
+    names.forget()
+    names_of_keras = sys.modules.get("keras.src.utils.naming")
+    if names_of_keras is not None:
+        names_of_keras.reset_uids()
     before = config.floatx(), config.epsilon(), config.image_data_format()
     yield
     if config.floatx() != before[0]:
