@@ -120,6 +120,12 @@ def publish(module, *members, **aliases):
         _home.setdefault(member, (module, name))
 
 
+def stand_in(member, original):
+    """``member`` is written into configs as ``original`` is."""
+    if original in _home:
+        _home[member] = _home[original]
+
+
 def _published(module, name):
     """What ``module.name`` stands for. Keras's inner modules count as the public ones they are part of."""
     parts = [part for part in (module or "keras").split(".") if part != "src"]

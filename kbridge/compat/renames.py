@@ -1,0 +1,56 @@
+"""What the arguments of older generations are called today, and how their values are read: data for the doors.
+
+A rename holds where the class of today knows the new name and not the old one, so
+``output_dim`` means ``units`` for Dense and itself for Embedding.
+"""
+
+ARGUMENTS = {
+    # sizes
+    "output_dim": "units",
+    "nb_filter": "filters",
+    "nb_feature": "nb_feature",
+    "filter_length": "kernel_size",
+    "pool_length": "pool_size",
+    "length": "size",
+    "stride": "strides",
+    "subsample": "strides",
+    "subsample_length": "strides",
+    "atrous_rate": "dilation_rate",
+    "border_mode": "padding",
+    "dim_ordering": "data_format",
+    # what variables begin with, and what keeps them in bounds
+    "bias": "use_bias",
+    "init": "kernel_initializer",
+    "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "U_regularizer": "recurrent_regularizer",
+    "W_constraint": "kernel_constraint",
+    "b_constraint": "bias_constraint",
+    "U_constraint": "recurrent_constraint",
+    "inner_init": "recurrent_initializer",
+    "inner_activation": "recurrent_activation",
+    "dropout_W": "dropout",
+    "dropout_U": "recurrent_dropout",
+    "depthwise_regularizer": "depthwise_regularizer",
+    # chance
+    "p": "rate",
+    "sigma": "stddev",
+    # normalization
+    "beta_init": "beta_initializer",
+    "gamma_init": "gamma_initializer",
+    # activations
+    "alpha": "negative_slope",
+    # models and training
+    "input": "inputs",
+    "output": "outputs",
+    "nb_epoch": "epochs",
+    "lr": "learning_rate",
+    "beta_1": "beta_1",
+}
+
+_ORDERINGS = {"th": "channels_first", "tf": "channels_last", "default": None}
+
+# by the argument's name of today: what an old value means
+VALUES = {
+    "data_format": lambda value: _ORDERINGS.get(value, value) if isinstance(value, str) else value,
+}
