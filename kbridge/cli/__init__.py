@@ -1,4 +1,4 @@
-"""The command line: ``kbridge demo | config | doctor``."""
+"""The command line: ``kbridge run | demo | config | doctor``."""
 
 import argparse
 import importlib
@@ -6,6 +6,7 @@ import sys
 
 # name -> (module, what it does); a module has configure(parser) and run(arguments) -> exit status
 COMMANDS = {
+    "run": ("kbridge.cli.run", "run a program for Keras 1, 2 or 3 as it was written"),
     "demo": ("kbridge.cli.demo", "train a small model on real data, on every installed engine"),
     "config": ("kbridge.cli.config", "show, explain or change the configuration"),
     "doctor": ("kbridge.cli.doctor", "say what is installed, what would be used and why, and what to install"),
@@ -23,9 +24,11 @@ def main(argv=None):
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     modules = {}
     argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["run"]:  # what it is given, and what happens in it, is another program's
+        return importlib.import_module(COMMANDS["run"][0]).main(argv[1:])
     for name, (module, text) in COMMANDS.items():
         sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        if name in argv:  # the others need not be imported
+        if name in argv and name != "run":  # the others need not be imported
             modules[name] = importlib.import_module(module)
             modules[name].configure(sub)
     arguments = parser.parse_args(argv)

@@ -1,0 +1,306 @@
+"""``import keras`` means kbridge, while those who need the real package ``keras`` still get it.
+
+The modules of the chosen generation stand in ``sys.modules`` under both of their names, so
+pickles, ``find_spec`` and look-ups find them. TensorFlow and its kin work with the real
+package, some of them at the very end of a program: what they import is looked up in another
+set of entries, the *real world*, which is put into ``sys.modules`` meanwhile.
+
+This file is also loaded by itself when a child process starts (see ``children``), so it
+imports nothing of kbridge before ``keras`` is asked for, and little else.
+"""
+
+import builtins
+import importlib
+import importlib.util
+import os
+import sys
+from _thread import RLock
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+
+# generation -> the package that `keras` means
+GENERATIONS = {1: "kbridge.compat.keras1", 2: "kbridge.compat.keras2", 3: "kbridge"}
+VARIABLE = "KBRIDGE_KERAS"
+
+# The packages that work with the real Keras, and the engine which it must have then (None: whatever it chooses).
+REAL_KERAS_USERS = {
+    "keras": None,
+    "tensorflow": "tensorflow",
+    "tf_keras": "tensorflow",
+    "tensorboard": None,
+    "tensorflow_addons": "tensorflow",
+    "tensorflow_datasets": "tensorflow",
+    "tensorflow_decision_forests": "tensorflow",
+    "tensorflow_estimator": "tensorflow",
+    "tensorflow_hub": "tensorflow",
+    "tensorflow_model_optimization": "tensorflow",
+    "tensorflow_probability": "tensorflow",
+    "tensorflow_text": "tensorflow",
+    "keras_core": None,
+    "keras_cv": None,
+    "keras_hub": None,
+    "keras_nlp": None,
+    "keras_remote": None,
+    "keras_rs": None,
+    "keras_tuner": None,
+    "kerastuner": None,
+    "autokeras": None,
+    "tf2onnx": "tensorflow",
+    "transformers": None,
+}
+# Names that only the real package has: they are the same in both worlds.
+_REAL_ONLY = ("keras.src", "keras._tf_keras")
+
+_lock = RLock()
+_generation = None  # what is installed
+_real_in_charge = False  # whether the real world's entries are in sys.modules
+_absent = {}  # the entries of the world that is not in charge
+_originals = {}  # what was put in the place of, while installed
+
+
+def generation():
+    """The generation that ``import keras`` means: 1, 2, 3, or None where nothing is installed."""
+    return _generation
+
+
+def install(chosen, children=True):
+    """Let ``import keras`` mean generation ``chosen``: 1, 2 or 3. Its child processes follow if ``children``."""
+    global _generation
+    if chosen not in GENERATIONS:
+        raise ValueError(f"Keras has the generations 1, 2 and 3. Received: {chosen!r}.")
+    with _lock:
+        if _generation is None:
+            _absent.update(_taken())  # if the real Keras has been imported
+            _originals.update(
+                {
+                    (builtins, "__import__"): builtins.__import__,
+                    (importlib, "import_module"): importlib.import_module,
+                    (importlib.util, "find_spec"): importlib.util.find_spec,
+                }
+            )
+            builtins.__import__, importlib.import_module, importlib.util.find_spec = _import, _import_module, _find_spec
+            sys.meta_path.insert(0, _Finder)
+        elif chosen != _generation:
+            (_absent.clear if _real_in_charge else _taken)()
+        _generation = chosen
+        if children:
+            _tell_children()
+
+
+def uninstall():
+    """Let ``import keras`` mean what it meant before ``install``, here and in child processes."""
+    global _generation
+    with _lock:
+        if _generation is None:
+            return
+        for (owner, name), value in _originals.items():
+            setattr(owner, name, value)
+        sys.meta_path.remove(_Finder)
+        _taken()
+        sys.modules.update(_absent)
+        _absent.clear()
+        _originals.clear()
+        _generation = None
+        os.environ.pop(VARIABLE, None)
+        here = _children()
+        kept = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and part != here]
+        if kept:
+            os.environ["PYTHONPATH"] = os.pathsep.join(kept)
+        else:
+            os.environ.pop("PYTHONPATH", None)
+
+
+# -- the two worlds
+
+
+def _is_keras(name):
+    return name == "keras" or name.startswith("keras.")
+
+
+def _real_only(name):
+    return name.startswith(_REAL_ONLY)
+
+
+def _taken():
+    """The entries of ``sys.modules`` that a world has for itself, which are taken out."""
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if _is_keras(name) and not _real_only(name)}
+
+
+@contextmanager
+def _world(real, backend=None):
+    """Meanwhile, ``sys.modules`` has the entries of this world. The real Keras starts on the engine ``backend``."""
+    global _real_in_charge, _absent
+    with _lock:
+        before, variable = _real_in_charge, os.environ.get("KERAS_BACKEND")
+        if real != before:
+            _absent, coming = _taken(), _absent
+            sys.modules.update(coming)
+            _real_in_charge = real
+        begins = real and backend is not None and "keras.src" not in sys.modules
+        if begins:
+            os.environ["KERAS_BACKEND"] = backend
+        try:
+            yield
+        finally:
+            if begins and variable is None:
+                os.environ.pop("KERAS_BACKEND", None)
+            elif begins:
+                os.environ["KERAS_BACKEND"] = variable
+            if real != before:
+                _absent, coming = _taken(), _absent
+                sys.modules.update(coming)
+                _real_in_charge = before
+
+
+def _user(name):
+    """The package of the module ``name``, if it is one that works with the real Keras."""
+    top = name.partition(".")[0] if isinstance(name, str) else None
+    return top if top in REAL_KERAS_USERS else None
+
+
+def _import(name, globals=None, locals=None, fromlist=(), level=0):
+    """``__import__``, which knows who asks."""
+    original = _originals[builtins, "__import__"] if _originals else builtins.__import__
+    if level or name[:5] != "keras" or not _is_keras(name):
+        # Relative imports within the real Keras are of names that need no world, but for its first level.
+        if not level or (globals or {}).get("__package__") != "keras":
+            return original(name, globals, locals, fromlist, level)
+        name, level = importlib.util.resolve_name("." * level + name, "keras"), 0
+    user = _user((sys._getframe(1).f_globals if globals is None else globals).get("__name__"))
+    if user is None:
+        if _real_in_charge:  # in another thread, or in one that the real Keras has called
+            with _world(real=False):
+                return _for_program(original, name, globals, locals, fromlist)
+        return _for_program(original, name, globals, locals, fromlist)
+    if not _real_in_charge:
+        found = sys.modules.get(name) if _real_only(name) else _absent.get(name)
+        if found is not None and all(hasattr(found, part) for part in fromlist or ()):
+            return found if fromlist else _absent.get("keras", found)
+        if found is not None and fromlist and _real_only(name):
+            return original(name, globals, locals, fromlist, level)
+    with _world(real=True, backend=REAL_KERAS_USERS[user]):
+        return original(name, globals, locals, fromlist, level)
+
+
+def _for_program(original, name, globals, locals, fromlist):
+    """An import of the program's own, with hints where it fails."""
+    try:
+        module = original(name, globals, locals, fromlist, 0)
+    except ModuleNotFoundError as error:
+        if error.name and _is_keras(error.name) and not getattr(error, "_explained", False):
+            raise _explained(ModuleNotFoundError(_hints().module(error.name), name=error.name)) from None
+        raise
+    for part in fromlist or ():
+        if part != "*" and not hasattr(module, part):
+            raise _explained(ImportError(_hints().name(name, part, module), name=name, path=None))
+    return module
+
+
+def _explained(error):
+    error._explained = True
+    return error
+
+
+def _hints():
+    return importlib.import_module("kbridge.compat.hints")
+
+
+def _import_module(name, package=None):
+    """``importlib.import_module``, which knows who asks."""
+    if name.startswith("."):
+        if not package:
+            raise TypeError(f"the 'package' argument is required to perform a relative import for {name!r}")
+        name = importlib.util.resolve_name(name, package)
+    if not _is_keras(name):
+        return _originals[importlib, "import_module"](name)
+    # with a name to import from it, the module itself is returned, not the first of its parents
+    return _import(name, sys._getframe(1).f_globals, None, ("__name__",))
+
+
+def _find_spec(name, package=None):
+    """``importlib.util.find_spec``, which knows who asks."""
+    original = _originals[importlib.util, "find_spec"]
+    asks = sys._getframe(1).f_globals.get("__name__")
+    if not isinstance(name, str) or not _is_keras(name) or bool(_user(asks)) == _real_in_charge:
+        return original(name, package)
+    with _world(real=not _real_in_charge):
+        return original(name, package)
+
+
+class _Finder:
+    """Finds the modules of the installed generation under the names of ``keras``."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if not _is_keras(name) or _real_only(name) or _real_in_charge or _generation is None:
+            return None
+        own = GENERATIONS[_generation] + name[len("keras") :]
+        try:
+            spec = importlib.util.find_spec(own)
+        except ModuleNotFoundError:  # a parent of it is no package
+            spec = None
+        if spec is None:
+            return None
+        found = ModuleSpec(
+            name, _Alias(own), origin=spec.origin, is_package=spec.submodule_search_locations is not None
+        )
+        if found.submodule_search_locations is not None:
+            found.submodule_search_locations.extend(spec.submodule_search_locations)
+        return found
+
+
+class _Alias:
+    """A loader that gives a module which already has a name of its own."""
+
+    def __init__(self, own):
+        self.own = own
+
+    def create_module(self, spec):
+        module = importlib.import_module(self.own)
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module):
+        module.__spec__ = self.spec  # which the import system has just replaced
+
+    def _delegated(self, what):
+        spec = importlib.util.find_spec(self.own)
+        return getattr(spec.loader, what)(self.own)
+
+    def get_code(self, name):
+        return self._delegated("get_code")
+
+    def get_source(self, name):
+        return self._delegated("get_source")
+
+    def is_package(self, name):
+        return self._delegated("is_package")
+
+
+# -- child processes
+
+
+def _children():
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "children")
+
+
+def roots():
+    """The folders that kbridge and its engines are imported from, without those every Python of this kind looks in."""
+    import site
+    import sysconfig
+
+    own = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    beside = os.path.join(own, "backends")  # of a checkout
+    found = [own, beside] if os.path.isdir(beside) and "__init__.py" not in os.listdir(beside) else [own]
+    usual = {*site.getsitepackages(), site.getusersitepackages(), *sysconfig.get_paths().values()}
+    usual = {os.path.realpath(path) for path in usual}
+    return [path for path in found if os.path.realpath(path) not in usual]
+
+
+def _tell_children():
+    os.environ[VARIABLE] = str(_generation)
+    before = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    first = _children()
+    parts = [first, *(part for part in before if part != first)]
+    parts += [root for root in roots() if root not in parts]
+    os.environ["PYTHONPATH"] = os.pathsep.join(parts)

@@ -1,0 +1,77 @@
+"""What is said where a module or a name of ``keras`` is not found: what it may have been meant to be."""
+
+import importlib
+import pkgutil
+from difflib import get_close_matches
+
+from kbridge.compat import alias
+
+# What none of the generations here has, and what to write instead.
+GONE = {
+    "keras.src": "It is internal to the package keras. Write the public name, such as keras.layers.Layer",
+    "keras.contrib": "It has never been a part of Keras. Install the package that brings it",
+    "keras.applications.music_tagger_crnn": "Its weights are no longer published",
+}
+_PARTS = (
+    "layers models backend optimizers losses objectives metrics initializers initializations regularizers constraints "
+    "activations callbacks utils engine preprocessing.image preprocessing.sequence preprocessing.text applications "
+    "datasets wrappers.scikit_learn ops random saving tree"
+).split()
+_INTERNAL = {"cli", "compat", "conformance", "lazy", "objects", "training"}
+
+
+def module(name):
+    """The message for the module ``name``, which is not there."""
+    said = f"No module named {name!r}"
+    for gone, why in GONE.items():
+        if name == gone or name.startswith(gone + "."):
+            return f"{said}. {why}."
+    parent, _, last = name.rpartition(".")
+    close = [f"{parent}.{part}" for part in get_close_matches(last, _modules_in(parent), 2)]
+    close = close or get_close_matches(name, [f"keras.{part}" for part in _PARTS], 2)
+    return f"{said}. {_meant(close)}" if close else said
+
+
+def name(path, part, found):
+    """The message for the name ``part``, which the module ``found``, imported as ``path``, does not have."""
+    said = f"cannot import name {part!r} from {path!r}"
+    elsewhere = [f"from {other} import {part}" for other in _homes(part)]
+    if elsewhere:
+        return f"{said}. Here it is written: {elsewhere[0]}"
+    names = [own for own in dir(found) if not own.startswith("_")]
+    close = get_close_matches(part, names, 3, 0.7)
+    if not close:  # in other capitals
+        close = [own for own in names if own.lower().replace("_", "") == part.lower().replace("_", "")]
+    return f"{said}. {_meant(close)}" if close else said
+
+
+def _meant(names):
+    return f"Did you mean {' or '.join(map(repr, names))}?"
+
+
+def _homes(part):
+    """The modules that have ``part``, the best known first."""
+    for other in _PARTS:
+        try:
+            found = importlib.import_module(f"keras.{other}")
+        except ImportError:
+            continue
+        if hasattr(found, part):
+            yield f"keras.{other}"
+
+
+def _modules_in(parent):
+    own = alias.GENERATIONS[alias.generation()] + parent[len("keras") :]
+    try:
+        paths = importlib.import_module(own).__path__
+    except (ImportError, AttributeError):
+        paths = []
+    found = {info.name for info in pkgutil.iter_modules(paths) if not info.name.startswith("_")} - _INTERNAL
+    from kbridge.compat.paths import MOVED
+
+    generation = own.removeprefix("kbridge.compat.").partition(".")
+    inside = f"{generation[2]}." if generation[2] else ""
+    for path in MOVED.get(generation[0], ()):
+        if path.startswith(inside):
+            found.add(path[len(inside) :].partition(".")[0])
+    return found
