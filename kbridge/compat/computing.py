@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 from kbridge.backend.abstract import is_open
 from kbridge.backend.frame import get_frame
-from kbridge.layers.layer import _call
+from kbridge.layers.layer import current_call
 
 _running = ContextVar("kbridge_compat_running", default=False)
 _building = ContextVar("kbridge_compat_building", default=False)
@@ -27,7 +27,7 @@ def computing():
         frame.bindings is not None
         or (frame.engine is not None and frame.engine.abstract)
         or _running.get()
-        or _call.get() is not None
+        or current_call.get() is not None
     )
 
 
@@ -55,11 +55,11 @@ def building():
 @contextmanager
 def graphing():
     """Inside, no computation counts as going on: K functions make a graph of whatever they are given."""
-    tokens = _running.set(False), _building.set(False), _call.set(None)
+    tokens = _running.set(False), _building.set(False), current_call.set(None)
     try:
         yield
     finally:
-        for variable, token in zip((_running, _building, _call), tokens):
+        for variable, token in zip((_running, _building, current_call), tokens):
             variable.reset(token)
 
 
@@ -95,7 +95,7 @@ def training(default=False):
 
 def phase_here():
     """Whether this computation is one of training: as the call going on says, or the function being run."""
-    call = _call.get()
+    call = current_call.get()
     if call is not None and call.training is not None:
         return bool(call.training)
     if _asked.get() is not None:
@@ -108,7 +108,7 @@ def updates_happen():
 
     In old Keras a model's updates were run by its train function; those of states by every one.
     """
-    call = _call.get()
+    call = current_call.get()
     return call is None or phase_here() or any(getattr(x, "stateful", False) for x in call.root._flatten_layers())
 
 

@@ -17,9 +17,9 @@ from kbridge import objects
 from kbridge.backend import names
 from kbridge.compat import notes
 from kbridge.compat.renames import ARGUMENTS, VALUES
-from kbridge.layers.layer import _INPUT_ARGUMENTS, Layer
+from kbridge.layers.layer import INPUT_ARGUMENTS, Layer
 
-_OF_EVERY_LAYER = frozenset((*_INPUT_ARGUMENTS, "name", "trainable", "dtype", "weights", "autocast"))
+_OF_EVERY_LAYER = frozenset((*INPUT_ARGUMENTS, "name", "trainable", "dtype", "weights", "autocast"))
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -100,6 +100,7 @@ class Translation:
         values: by the new name, a function from an old value to a new one, beside ``renames.VALUES``.
         ignored: old parameters that cannot change a result here.
         refused: old parameters that cannot be honoured, with what to write instead; their defaults may be given.
+        own: old parameters that a mixin of the door takes, and that today's call does not have.
         before: a function (args, kwargs) -> (args, kwargs), for calls that are read by their form.
         prepare: a function that is given the old arguments as a dict, with defaults, and today's (those given by
             their names of today) as another, and may change both.
@@ -114,6 +115,7 @@ class Translation:
         values=None,
         ignored=(),
         refused=None,
+        own=(),
         before=None,
         prepare=None,
     ):
@@ -125,7 +127,7 @@ class Translation:
         self.renames = {**ARGUMENTS, **(renames or {})}
         self.own_renames = renames or {}
         self.values = {**VALUES, **(values or {})}
-        self.ignored, self.refused = frozenset(ignored), refused or {}
+        self.ignored, self.refused, self.own = frozenset(ignored), refused or {}, frozenset(own)
         self.before, self.prepare = before, prepare
 
     @functools.cached_property
@@ -140,7 +142,15 @@ class Translation:
             found.update(p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL))
             if not any(p.kind is p.VAR_KEYWORD for p in parameters):
                 break
-        return found - {"self", "kwargs"}
+        return (found | self.own) - {"self", "kwargs"}
+
+    @functools.cached_property
+    def places(self):
+        """Today's parameters, in their order."""
+        try:
+            return list(inspect.signature(self.target).parameters)
+        except (TypeError, ValueError):
+            return []
 
     def new_name(self, old):
         """What the argument ``old`` of any generation is called today; None if it is not known."""
@@ -179,8 +189,11 @@ class Translation:
                 raise TypeError(f"{self.name}: {key!r} and {new!r} are the same argument, and both were given.")
             if key in old or new not in today:
                 today[new] = self._read(new, value)
-        if loose or any(self.new_name(key) != key for key in old):
-            wanted = {k: v for k, v in today.items() if k in given or k not in map(self.new_name, defaults)}
+        same = {old_ for old_, new in zip(list(self.old)[: len(args)], self.places) if self.new_name(old_) == new}
+        if loose or any(self.new_name(key) != key for key in old if key not in same):
+            unsaid = {self.new_name(key) for key in defaults} | self.own
+            said = sorted(today, key=lambda k: self.places.index(k) if k in self.places else len(self.places))
+            wanted = {k: today[k] for k in said if (k in given and k not in self.own) or k not in unsaid}
             notes.corrected(notes.call(self.target.__name__, wanted))
         # a default of None leaves the choice to the class of today, as not giving it does
         unsaid = {self.new_name(key) for key, value in defaults.items() if value is None}

@@ -18,10 +18,10 @@ from kbridge.layers.masks import mask_of, remember_mask
 from kbridge.layers.stateless import Stateless
 
 # What the call going on here says to the calls inside it.
-_call = ContextVar("kbridge_call", default=None)
+current_call = ContextVar("kbridge_call", default=None)
 
 # Arguments that describe the input instead of the layer: Sequential reads them.
-_INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "input_dim", "input_length", "batch_size", "input_dtype")
+INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "input_dim", "input_length", "batch_size", "input_dtype")
 
 _TEXT = frozenset("OSUT")  # the kinds of NumPy's dtypes that hold text: not every engine has tensors of it
 
@@ -45,15 +45,15 @@ class _within:
         self.call = call
 
     def __enter__(self):
-        self.token = _call.set(self.call)
+        self.token = current_call.set(self.call)
 
     def __exit__(self, *error):
-        _call.reset(self.token)
+        current_call.reset(self.token)
 
 
 def within_call(layer, training):
     """As ``layer`` would be called from outside: what the layers inside read of training, and where losses go."""
-    return layer._scope(_call.get(), training)
+    return layer._scope(current_call.get(), training)
 
 
 class Layer(Stateless, Operation):
@@ -105,8 +105,8 @@ class Layer(Stateless, Operation):
         self._losses = []
         self._has_losses = False
         self._build_shapes = None
-        self._input_arguments = {k: kwargs.pop(k) for k in _INPUT_ARGUMENTS if kwargs.get(k) is not None}
-        for key in _INPUT_ARGUMENTS:
+        self._input_arguments = {k: kwargs.pop(k) for k in INPUT_ARGUMENTS if kwargs.get(k) is not None}
+        for key in INPUT_ARGUMENTS:
             kwargs.pop(key, None)
         self._initial_weights = weights
         if kwargs:
@@ -315,7 +315,7 @@ class Layer(Stateless, Operation):
         if self.input_spec is not None:
             assert_input_compatibility(self.input_spec, args[0] if args else None, self.name)
         info = self._info()
-        outer = _call.get()
+        outer = current_call.get()
         training = kwargs.get("training")
         if training is None:
             training = outer.training if outer is not None else None
@@ -519,7 +519,7 @@ class Layer(Stateless, Operation):
                 scope.add_loss(item)
         if get_frame().engine is not None and get_frame().engine.abstract:
             return
-        call = _call.get()
+        call = current_call.get()
         if call is not None:
             call.root._has_losses = True
         self._has_losses = True

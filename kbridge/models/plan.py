@@ -21,7 +21,7 @@ class Plan:
         self.flat_outputs = flatten(outputs)
         _check_symbols(self.flat_inputs, "inputs")
         _check_symbols(self.flat_outputs, "outputs")
-        self.nodes = _nodes_between(self.flat_inputs, self.flat_outputs)
+        self.nodes = nodes_between(self.flat_inputs, self.flat_outputs)
         self.layers = list(
             {id(n.operation): n.operation for n in self.nodes if isinstance(n.operation, Layer)}.values()
         )
@@ -47,7 +47,7 @@ class Plan:
 
         The first gives what the second takes: a dict of symbols by their names.
         """
-        first = _nodes_between(
+        first = nodes_between(
             self.flat_inputs,
             [s for node in self.nodes if _runs_on_host(node) for s in flatten(node.outputs)],
         )
@@ -55,7 +55,7 @@ class Plan:
             return None
         done = {id(node) for node in first}
         given = {id(s) for s in self.flat_inputs} | {id(s) for node in first for s in flatten(node.outputs)}
-        taken = [s for node in self.nodes if id(node) not in done for s in _all_inputs(node)] + self.flat_outputs
+        taken = [s for node in self.nodes if id(node) not in done for s in all_inputs(node)] + self.flat_outputs
         between = {s.name: s for s in taken if id(s) in given}
         return Plan(self.inputs, between), Plan(between, self.outputs)
 
@@ -74,14 +74,14 @@ class Plan:
         return self._compile(outputs, False)
 
     def _compile(self, outputs, training, masked=False):
-        nodes = _nodes_between(self.flat_inputs, outputs)
+        nodes = nodes_between(self.flat_inputs, outputs)
         slots = {id(symbol): i for i, symbol in enumerate(self.flat_inputs)}
         for node in nodes:
             for symbol in flatten(node.outputs):
                 slots.setdefault(id(symbol), len(slots))
         last_use = {}
         for step, node in enumerate(nodes):
-            for symbol in _all_inputs(node):
+            for symbol in all_inputs(node):
                 last_use[slots[id(symbol)]] = step
         results = [slots[id(symbol)] for symbol in outputs]
         for slot in results:
@@ -195,12 +195,12 @@ def _runs_on_host(node):
     return isinstance(node.operation, Layer) and any(x.runs_on_host for x in node.operation._flatten_layers())
 
 
-def _all_inputs(node):
+def all_inputs(node):
     implied = getattr(node, "implied", None)
     return node.inputs if not implied else [*node.inputs, *(x for x in flatten(implied) if is_symbol(x))]
 
 
-def _nodes_between(inputs, outputs):
+def nodes_between(inputs, outputs):
     """The nodes needed for ``outputs``, those farthest from them first; ties in the order they are met."""
     given = {id(symbol) for symbol in inputs}
     order, seen, finished = [], set(), set()
@@ -225,11 +225,11 @@ def _nodes_between(inputs, outputs):
             continue
         seen.add(id(node))
         stack.append((symbol, True))
-        stack.extend((s, False) for s in reversed(_all_inputs(node)) if s.node is None or id(s.node) not in finished)
+        stack.extend((s, False) for s in reversed(all_inputs(node)) if s.node is None or id(s.node) not in finished)
     depth = {}
     for node in reversed(order):
         mine = depth.setdefault(id(node), 0)
-        for symbol in _all_inputs(node):
+        for symbol in all_inputs(node):
             if symbol.node is not None and id(symbol) not in given:
                 depth[id(symbol.node)] = max(depth.get(id(symbol.node), 0), mine + 1)
     ordered = sorted(order, key=lambda node: -depth[id(node)])

@@ -45,7 +45,7 @@ class Sequential(Model):
                 f"Sequential '{self.name}' already has a layer called {layer.name!r}. Layers need different names."
             )
         if not self._stack and not self._symbols:
-            symbol = _input_of(layer)
+            symbol = input_of(layer, self._name_of_input(layer))
             if symbol is not None:
                 self._begin(symbol)
         if self._symbols:
@@ -64,6 +64,10 @@ class Sequential(Model):
             layer._nodes.pop()
         self._changed()
         return layer
+
+    def _name_of_input(self, layer):
+        """What the input is called that is made for the first layer; None leaves it to itself."""
+        return None
 
     def _begin(self, symbol):
         self._symbols = [symbol]
@@ -91,7 +95,8 @@ class Sequential(Model):
         """Connect the layers, for inputs of this shape."""
         if input_shape is None:
             raise ValueError(f"Sequential '{self.name}' needs a shape to be built: model.build((None, features)).")
-        self._connect(Input(batch_shape=tuple(input_shape)))
+        name = self._name_of_input(self._stack[0]) if self._stack else None
+        self._connect(Input(batch_shape=tuple(input_shape), name=name))
 
     def _connect(self, symbol):
         if self._symbols:
@@ -111,7 +116,8 @@ class Sequential(Model):
             if not hasattr(first, "shape"):
                 raise ValueError(f"Sequential '{self.name}' takes one tensor. Received: {args[0]!r}.")
             dtype = getattr(first, "dtype", None)
-            self._connect(Input(batch_shape=(None, *first.shape[1:]), dtype=dtype))
+            name = self._name_of_input(self._stack[0]) if self._stack else None
+            self._connect(Input(batch_shape=(None, *first.shape[1:]), dtype=dtype, name=name))
         self.built = True
 
     def _runs_its_graph(self):
@@ -175,11 +181,11 @@ class Sequential(Model):
             self._graph_made = plan
 
 
-def _input_of(layer):
-    """The symbol to begin with that ``layer`` itself tells of, or None."""
+def input_of(layer, name=None):
+    """The symbol to begin with that ``layer`` itself tells of, called ``name``; or None."""
     if isinstance(layer, Model) and layer._plan is not None:
         (symbol,) = layer.inputs if len(layer.inputs) == 1 else (None,)
-        return None if symbol is None else Input(batch_shape=symbol.shape, dtype=symbol.dtype)
+        return None if symbol is None else Input(batch_shape=symbol.shape, dtype=symbol.dtype, name=name)
     told = layer._input_arguments
     batch = told.get("batch_size")
     shape = told.get("batch_input_shape")
@@ -195,7 +201,7 @@ def _input_of(layer):
     if shape is None:
         return None
     dtype = told.get("input_dtype") or getattr(layer, "default_input_dtype", None)
-    return Input(batch_shape=tuple(shape), dtype=dtype)
+    return Input(batch_shape=tuple(shape), dtype=dtype, name=name)
 
 
 def _tuple(shape):

@@ -18,7 +18,7 @@ from kbridge.backend.symbolic import KerasTensor, Node, is_symbol
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.compat import computing
 from kbridge.layers.layer import Layer
-from kbridge.models.plan import Plan, _all_inputs, _nodes_between
+from kbridge.models.plan import Plan, all_inputs, nodes_between
 
 UNCOMPILED = []  # operations that must see values: functions of graphs with such are not compiled
 
@@ -235,7 +235,7 @@ def _ancestors(symbols):
         seen[id(symbol)] = symbol
         if symbol.node is not None and not symbol.node.is_input:
             nodes[id(symbol.node)] = symbol.node
-            stack.extend(reversed(_all_inputs(symbol.node)))
+            stack.extend(reversed(all_inputs(symbol.node)))
     return list(seen.values()), list(nodes.values())
 
 
@@ -379,7 +379,7 @@ def gradients(loss, wrt):
     None for what it does not depend on.
     """
     items = [item if is_variable(item) else read_by(item) or item for item in wrt]
-    order = _nodes_between(sources([loss]), [loss])
+    order = nodes_between(sources([loss]), [loss])
     found = [None] * len(items)
     for group in _independent(items, order):
         reached = [i for i in group if id(loss) in _below([items[i]], order)]
@@ -392,7 +392,7 @@ def gradients(loss, wrt):
         for step in order:
             made = {id(s) for s in flatten(step.outputs)}
             if not step.is_input and made & below and not made & given:
-                others.update((id(s), s) for s in _all_inputs(step) if id(s) not in below)
+                others.update((id(s), s) for s in all_inputs(step) if id(s) not in below)
         operation = Gradients(loss, symbols, list(others.values()), variables)
         outputs = [KerasTensor(x.shape, x.dtype) for x in (loss, *symbols, *variables)]
         args = (*symbols, *others.values())
@@ -429,7 +429,7 @@ def _below(items, order):
     for step in order:
         if step.is_input or _stops(step.operation):
             continue
-        depends = any(id(s) in below for s in _all_inputs(step))
+        depends = any(id(s) in below for s in all_inputs(step))
         if depends or (watched and any(id(v) in watched for v in variables_of(step))):
             below.update(id(s) for s in flatten(step.outputs) if is_symbol(s) and dtypes.is_float(s.dtype))
     return below
@@ -533,7 +533,7 @@ class Program:
                     f"not among the inputs {[s.name for s in fed]}. Write: K.function([..., x], outputs) with it, "
                     f"and pass a value for it."
                 )
-            stack.extend(_all_inputs(symbol.node))
+            stack.extend(all_inputs(symbol.node))
 
     def __call__(self, values, training):
         """The outputs as tensors of the engine in charge."""
