@@ -28,6 +28,7 @@ _registered = {}  # "package>name" -> class or function of the user
 _registered_names = {}  # the same, the other way round
 _scope = ContextVar("kbridge_custom_objects", default=MappingProxyType({}))  # what CustomObjectScope adds
 _sharing = ContextVar("kbridge_sharing", default=None)
+_unnamed = ContextVar("kbridge_unnamed", default=None)
 
 
 class UnknownObjectError(ValueError, TypeError):
@@ -126,6 +127,16 @@ def stand_in(member, original):
         _home[member] = _home[original]
 
 
+def name_at_home(member):
+    """The name that configs have for ``member``; None if it is not known to them."""
+    return _home.get(member, (None, None))[1]
+
+
+def is_home(member):
+    """Whether configs that name ``member`` mean it, and not what it stands in for."""
+    return _public.get(_home.get(member)) is member
+
+
 def _published(module, name):
     """What ``module.name`` stands for. Keras's inner modules count as the public ones they are part of."""
     parts = [part for part in (module or "keras").split(".") if part != "src"]
@@ -197,8 +208,23 @@ def _special(kind, **config):
     return {"class_name": f"__{kind}__", "config": config}
 
 
+class unnamed:
+    """Within this context lambdas are written into configs as being there, without what they do; a list of them."""
+
+    def __enter__(self):
+        found = []
+        self._token = _unnamed.set(found)
+        return found
+
+    def __exit__(self, *error):
+        _unnamed.reset(self._token)
+
+
 def _function_config(function):
     name = get_registered_name(function)
+    if name == "<lambda>" and _unnamed.get() is not None:
+        _unnamed.get().append(function)
+        return _special("lambda", code=None)
     if name == "<lambda>":
         raise TypeError(
             f"{function!r} cannot be written into a config, since a lambda has no name to be found by. "
@@ -208,7 +234,8 @@ def _function_config(function):
 
 
 def _instance_config(obj):
-    config = obj.get_config()
+    # what an object tells who asks it for its config may be more than belongs into files
+    config = obj._config_for_files() if hasattr(obj, "_config_for_files") else obj.get_config()
     if not isinstance(config, dict):
         raise TypeError(f"{type(obj).__name__}.get_config() must return a dict. It returned: {config!r}.")
     cls = type(obj)

@@ -1,9 +1,34 @@
 """What all applications share: their arguments, the head, and weights from a file."""
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
-from kbridge import backend, config, layers
+import kbridge.layers
+from kbridge import backend, config
 from kbridge.models import Model
+
+_parts = ContextVar("kbridge_applications_parts", default=(kbridge.layers, Model))
+
+
+class _Layers:
+    """The layers that models are made of: those of kbridge, or what ``made_of`` says."""
+
+    def __getattr__(self, name):
+        return getattr(_parts.get()[0], name)
+
+
+layers = _Layers()
+
+
+@contextmanager
+def made_of(own_layers, own_model):
+    """Within this context models are made of the classes in the module ``own_layers``, as ``own_model``."""
+    token = _parts.set((own_layers, own_model))
+    try:
+        yield
+    finally:
+        _parts.reset(token)
 
 
 @dataclass
@@ -75,7 +100,7 @@ def assemble(features, model, wish, size, least, head=None, variant="", fixed=Fa
     inputs = first_symbol(model, wish, size, least, fixed)
     x = (head or classifier)(features(inputs), wish)
     source = inputs if wish.input_tensor is None else _sources(wish.input_tensor)
-    made = Model(source, x, name=wish.name)
+    made = _parts.get()[1](source, x, name=wish.name)
     if wish.weights == "imagenet":
         from kbridge.applications.files import pretrained
 

@@ -1,7 +1,6 @@
 """DenseNet: each block sees the outputs of all before it (Huang et al., 2016)."""
 
-from kbridge import layers
-from kbridge.applications.common import active, application, channels, normed
+from kbridge.applications.common import active, application, channels, layers, normed
 
 _EPSILON = 1.001e-5
 

@@ -1,7 +1,7 @@
 """Inception, version 3 (Szegedy et al., 2015), and Inception-ResNet, version 2 (2016)."""
 
-from kbridge import layers
-from kbridge.applications.common import active, application, channels, normed
+from kbridge.applications.common import active, application, channels, layers, normed
+from kbridge.layers import Layer
 from kbridge.objects import publish
 
 
@@ -65,7 +65,7 @@ def InceptionV3(x):
     return x
 
 
-class CustomScaleLayer(layers.Layer):
+class CustomScaleLayer(Layer):
     """The first of two inputs, and a share of the second."""
 
     def __init__(self, scale, **kwargs):

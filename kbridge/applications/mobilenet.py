@@ -1,7 +1,6 @@
 """MobileNet: depthwise separable convolutions, as thin as is wanted (Howard et al., 2017)."""
 
-from kbridge import layers
-from kbridge.applications.common import ARGUMENTS, Wish, active, assemble, normed, pooled
+from kbridge.applications.common import ARGUMENTS, Wish, active, assemble, layers, normed, pooled
 from kbridge.applications.imagenet_utils import decode_predictions as decode_predictions
 from kbridge.applications.imagenet_utils import scaled
 

@@ -1,7 +1,6 @@
 """MobileNet, version 2: narrow blocks that widen inside (Sandler et al., 2018)."""
 
-from kbridge import layers
-from kbridge.applications.common import ARGUMENTS, Wish, assemble, by_eight, channels, halving_pad, normed
+from kbridge.applications.common import ARGUMENTS, Wish, assemble, by_eight, channels, halving_pad, layers, normed
 from kbridge.applications.common import classifier as classifier
 from kbridge.applications.imagenet_utils import decode_predictions as decode_predictions
 from kbridge.applications.imagenet_utils import scaled

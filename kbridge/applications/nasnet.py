@@ -1,7 +1,6 @@
 """NASNet: two kinds of cells found by a search, stacked (Zoph et al., 2017)."""
 
-from kbridge import layers
-from kbridge.applications.common import ARGUMENTS, Wish, active, assemble, channels, halving_pad, normed
+from kbridge.applications.common import ARGUMENTS, Wish, active, assemble, channels, halving_pad, layers, normed
 from kbridge.applications.imagenet_utils import decode_predictions as decode_predictions
 from kbridge.applications.imagenet_utils import scaled
 

@@ -1,7 +1,6 @@
 """ResNet: blocks that add to their input (He et al., 2015), and the version that normalizes first (2016)."""
 
-from kbridge import layers
-from kbridge.applications.common import active, application, normed
+from kbridge.applications.common import active, application, layers, normed
 
 _EPSILON = 1.001e-5
 

@@ -1,7 +1,6 @@
 """VGG: small convolutions in blocks, pooled in between (Simonyan and Zisserman, 2014)."""
 
-from kbridge import layers
-from kbridge.applications.common import application, pooled
+from kbridge.applications.common import application, layers, pooled
 
 
 def _blocks(x, depths):

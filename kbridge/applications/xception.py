@@ -1,7 +1,6 @@
 """Xception: depthwise separable convolutions with shortcuts (Chollet, 2016)."""
 
-from kbridge import layers
-from kbridge.applications.common import active, application, normed
+from kbridge.applications.common import active, application, layers, normed
 from kbridge.applications.imagenet_utils import decode_predictions as decode_predictions
 from kbridge.applications.imagenet_utils import scaled
 

@@ -1,4 +1,4 @@
-"""The command line: ``kbridge run | demo | config | doctor``."""
+"""The command line: ``kbridge run | port | demo | config | doctor``."""
 
 import argparse
 import importlib
@@ -7,6 +7,7 @@ import sys
 # name -> (module, what it does); a module has configure(parser) and run(arguments) -> exit status
 COMMANDS = {
     "run": ("kbridge.cli.run", "run a program for Keras 1, 2 or 3 as it was written"),
+    "port": ("kbridge.cli.port", "rewrite a program for Keras 1 or 2 in today's words"),
     "demo": ("kbridge.cli.demo", "train a small model on real data, on every installed engine"),
     "config": ("kbridge.cli.config", "show, explain or change the configuration"),
     "doctor": ("kbridge.cli.doctor", "say what is installed, what would be used and why, and what to install"),

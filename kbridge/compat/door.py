@@ -10,6 +10,7 @@ arguments, is taken for it by ``isinstance``, and is written into files as it.
 
 import functools
 import inspect
+import itertools
 import sys
 from difflib import get_close_matches
 
@@ -21,6 +22,7 @@ from kbridge.layers.layer import INPUT_ARGUMENTS, Layer
 
 _OF_EVERY_LAYER = frozenset((*INPUT_ARGUMENTS, "name", "trainable", "dtype", "weights", "autocast"))
 _REQUIRED = inspect.Parameter.empty
+_serials = itertools.count(1)
 
 
 class DoorType(type):
@@ -65,6 +67,7 @@ def door(core, signature, name=None, mixins=(), **rules):
         "__module__": sys._getframe(1).f_globals["__name__"],
         "__doc__": core.__doc__,
         "_stands_for": core,
+        "_serial": next(_serials),
         "_translation": translation,
         **{old: _renamed_attribute(new) for old, new in attributes.items()},
     }

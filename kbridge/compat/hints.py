@@ -1,6 +1,7 @@
 """What is said where a module or a name of ``keras`` is not found: what it may have been meant to be."""
 
 import importlib
+import importlib.util
 import pkgutil
 from difflib import get_close_matches
 
@@ -28,7 +29,8 @@ def module(name):
             return f"{said}. {why}."
     parent, _, last = name.rpartition(".")
     close = [f"{parent}.{part}" for part in get_close_matches(last, _modules_in(parent), 2)]
-    close = close or get_close_matches(name, [f"keras.{part}" for part in _PARTS], 2)
+    close = close or get_close_matches(name, [f"keras.{part}" for part in _PARTS if name != f"keras.{part}"], 2)
+    close = [path for path in close if _is_there(path)]
     return f"{said}. {_meant(close)}" if close else said
 
 
@@ -43,6 +45,13 @@ def name(path, part, found):
     if not close:  # in other capitals
         close = [own for own in names if own.lower().replace("_", "") == part.lower().replace("_", "")]
     return f"{said}. {_meant(close)}" if close else said
+
+
+def _is_there(path):
+    try:
+        return importlib.util.find_spec(path) is not None
+    except ImportError:
+        return False
 
 
 def _meant(names):

@@ -216,6 +216,11 @@ def _refactored(source):
     raise failed
 
 
+def refactored(source):
+    """The text of a program of Python 2 in Python 3, as 2to3 writes it."""
+    return _refactored(source)[0]
+
+
 def converted(source):
     """The syntax tree of a program of Python 2, in Python 3. SyntaxError as Python 3 has it, where it is neither."""
     try:

@@ -50,7 +50,31 @@ ARGUMENTS = {
 
 _ORDERINGS = {"th": "channels_first", "tf": "channels_last", "default": None}
 
+# names of constraints and penalties, as strings
+_CONSTRAINTS = {"maxnorm": "max_norm", "nonneg": "non_neg", "unitnorm": "unit_norm"}
+_REGULARIZERS = {"l1l2": "l1_l2", "activity_l1": "l1", "activity_l2": "l2", "activity_l1l2": "l1_l2"}
+
+
+def data_format_of(value):
+    """A data format of today, for one of any generation."""
+    return _ORDERINGS.get(value, value) if isinstance(value, str) else value
+
+
+def constraint_of(value):
+    """A constraint, or its name of today."""
+    return _CONSTRAINTS.get(value, value) if isinstance(value, str) else value
+
+
+def regularizer_of(value):
+    """A regularizer, or its name of today."""
+    return _REGULARIZERS.get(value, value) if isinstance(value, str) else value
+
+
+_WEIGHTS = "kernel bias recurrent embeddings beta gamma alpha activity depthwise pointwise".split()
+
 # by the argument's name of today: what an old value means
 VALUES = {
-    "data_format": lambda value: _ORDERINGS.get(value, value) if isinstance(value, str) else value,
+    "data_format": data_format_of,
+    **{f"{weight}_constraint": constraint_of for weight in _WEIGHTS},
+    **{f"{weight}_regularizer": regularizer_of for weight in _WEIGHTS},
 }

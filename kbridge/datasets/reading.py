@@ -8,6 +8,20 @@ import zipfile
 import numpy as np
 
 
+def _to_bytes(text, encoding):
+    """How Python 3 writes bytes into a pickle that Python 2 can read."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"The file asks for the encoding {encoding!r}, which no data set needs.")
+    return text.encode("latin-1")
+
+
+def _from_buffer(buffer, dtype, shape, order, axis_order=None):
+    """An array as the newest pickles hold it."""
+    if axis_order is not None:
+        raise pickle.UnpicklingError("The file holds an array with axes in an order that no data set has.")
+    return np.frombuffer(buffer, dtype).reshape(shape, order=order).copy()
+
+
 class _Plain(pickle.Unpickler):
     """Makes numbers, strings, containers and arrays; whatever else a pickle asks for is refused."""
 
@@ -17,6 +31,9 @@ class _Plain(pickle.Unpickler):
         ("numpy", "dtype"): np.dtype,
         ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
         ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+        ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+        ("_codecs", "encode"): _to_bytes,
     }
 
     def find_class(self, module, name):
@@ -28,10 +45,15 @@ class _Plain(pickle.Unpickler):
         return self._allowed[module, name]
 
 
+def read_plain(path, encoding="bytes"):
+    """What a pickle (it may be gzipped) holds, if that is plain data and arrays; Python 2's strings by ``encoding``."""
+    with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as file:
+        return _Plain(file, encoding=encoding).load()
+
+
 def read_pickle(path):
     """The dict in a pickle that Python 2 wrote, its keys as strings."""
-    with open(path, "rb") as file:
-        found = _Plain(file, encoding="bytes").load()
+    found = read_plain(path)
     return {key.decode() if isinstance(key, bytes) else key: value for key, value in found.items()}
 
 

@@ -2,8 +2,6 @@
 
 from kbridge import objects
 from kbridge.models.cloning import clone_model as clone_model
-from kbridge.models.cloning import model_from_config as model_from_config
-from kbridge.models.cloning import model_from_json as model_from_json
 from kbridge.models.functional import Functional as Functional
 from kbridge.models.model import Model as Model
 from kbridge.models.sequential import Sequential as Sequential
@@ -15,7 +13,7 @@ objects.publish("keras.models", Model, Functional, Sequential)
 
 def __getattr__(name):
     # Files are a floor above.
-    if name in ("load_model", "save_model"):
+    if name in ("load_model", "save_model", "model_from_config", "model_from_json", "model_from_yaml"):
         from kbridge import saving
 
         return getattr(saving, name)

@@ -1,8 +1,5 @@
-"""Copies of models: ``clone_model``, ``model_from_json``, ``model_from_config``."""
+"""Copies of models: ``clone_model``."""
 
-import json
-
-from kbridge import objects
 from kbridge.backend.symbolic import is_symbol
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.layers.input_layer import Input, InputLayer
@@ -39,8 +36,8 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
         if symbols is None and model._symbols:
             first = model._symbols[0]
             symbols = [Input(batch_shape=first.shape, dtype=first.dtype)]
-        made = Sequential([*(symbols or ()), *layers], name=model.name, trainable=model.trainable)
-        return made
+        stack, _ = model._kinds()
+        return stack([*(symbols or ()), *layers], name=model.name, trainable=model.trainable)
     if model._plan is None:
         if clone_function is not None or input_tensors is not None:
             raise ValueError(
@@ -78,22 +75,5 @@ def _clone_graph(model, input_tensors, clone, call_function):
         args, kwargs = map_structure(known, list(node.args)), map_structure(known, dict(node.kwargs))
         outputs = call_function(operation, *args, **kwargs) if call_function else operation(*args, **kwargs)
         new.update((id(old), symbol) for old, symbol in zip(flatten(node.outputs), flatten(outputs)))
-    return Model(map_structure(known, plan.inputs), map_structure(known, plan.outputs), name=model.name)
-
-
-def model_from_json(json_string, custom_objects=None):
-    """The model whose ``to_json`` gave this string; its weights begin anew."""
-    try:
-        config = json.loads(json_string)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"model_from_json: this is not JSON (line {error.lineno}, column {error.colno}: {error.msg})."
-        ) from error
-    return model_from_config(config, custom_objects)
-
-
-def model_from_config(config, custom_objects=None):
-    """The model that a config describes."""
-    if not isinstance(config, dict) or "class_name" not in config:
-        raise ValueError(f"A model's config is a dict with 'class_name' and 'config'. Received: {str(config)[:80]}.")
-    return objects.deserialize_keras_object(config, custom_objects=custom_objects)
+    _, graph = model._kinds()
+    return graph(map_structure(known, plan.inputs), map_structure(known, plan.outputs), name=model.name)

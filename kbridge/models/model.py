@@ -58,6 +58,12 @@ class Model(Trainer, Layer):
 
     # -- structure
 
+    def _kinds(self):
+        """The classes that copies are made with: of a stack of layers, and of a graph."""
+        from kbridge.models.sequential import Sequential
+
+        return Sequential, Model
+
     def _sublayers(self):
         held = super()._sublayers()
         if self._plan is None:
@@ -337,16 +343,16 @@ class Model(Trainer, Layer):
     # -- files
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """Write the whole model to a ``.keras`` file: see ``kbridge.saving.save_model``."""
+        """Write the whole model to a file: see ``kbridge.saving.save_model``."""
         from kbridge.saving import save_model
 
         save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
-    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
-        """Write the weights to a ``.weights.h5`` file: see ``kbridge.saving.save_weights``."""
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None, **kwargs):
+        """Write the weights to a file: see ``kbridge.saving.save_weights``."""
         from kbridge.saving import save_weights
 
-        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs)
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Set the weights from a file: see ``kbridge.saving.load_weights``."""

@@ -119,7 +119,7 @@ def _shapes(shape):
 def _table(header, rows, width, positions):
     columns = list(zip(header, *rows))
     if positions:
-        ends = [int(p * width) if p <= 1 else int(p) for p in positions[: len(header)]]
+        ends = [int(p * (width - 1)) if p <= 1 else int(p) for p in positions[: len(header)]]
         widths = [end - start - 3 for start, end in zip([0, *ends], ends)]
     else:
         widths = [max(len(cell) for cell in column) for column in columns]

@@ -3,7 +3,6 @@
 import itertools
 import time
 
-from kbridge import callbacks as callbacks_module
 from kbridge import config
 from kbridge.backend import registry, seeds
 from kbridge.training import data as data_module
@@ -46,7 +45,7 @@ def fit(
     model._prepare(data.sample(), training=True)
     data = model._preprocessed(data, training=True)
     validation = validation and model._preprocessed(validation)
-    watchers = callbacks_module.CallbackList(
+    watchers = model._callback_list(
         callbacks,
         add_history=True,
         add_progbar=verbose != 0,

@@ -122,7 +122,7 @@ class Metrics:
                 for given in group:
                     if y_true[i] is None:
                         continue
-                    metric = _metric(given, y_true[i], y_pred[i])
+                    metric = self.make(given, i, y_true[i], y_pred[i])
                     prefix = f"{self.names[i]}_" if len(self.names) > 1 else ""
                     self.entries.append((_named(metric, prefix), i, weighted))
         taken = {}
@@ -130,6 +130,10 @@ class Metrics:
             while metric.name in taken and taken[metric.name] is not metric:
                 metric.name = f"weighted_{metric.name}" if weighted else f"{metric.name}_1"
             taken[metric.name] = metric
+
+    def make(self, given, index, y_true, y_pred):
+        """The Metric that ``given`` means for the output at ``index``."""
+        return _metric(given, y_true, y_pred)
 
     def update(self, y_true, y_pred, sample_weight):
         for metric, i, weighted in self.entries:

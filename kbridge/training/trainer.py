@@ -36,6 +36,7 @@ class Trainer(Surface):
     )
     _compile_arguments = None
     _settings = None
+    _callback_list = callbacks_module.CallbackList  # what ``fit`` gathers callbacks in
     stop_training = False
 
     def __init__(self):

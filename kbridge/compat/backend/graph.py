@@ -572,6 +572,11 @@ class Program:
         return results[: self.count]
 
 
+def on_host(x):
+    """A tensor as an array (a scalar: as a number) of the caller's own."""
+    return np.array(registry.current().to_numpy(x))[()]
+
+
 def evaluate(symbols, feed=None, training=None):
     """The values (tensors of the engine in charge) of a list of symbols, Variables or values.
 
@@ -646,9 +651,8 @@ class Function:
                 training = bool(value)
             else:
                 values.append(value)
-        engine = registry.current()
         found = self._program([*values, *self.extra.values()], training)
-        found = [engine.to_numpy(x)[()] for x in found[: self._count]]
+        found = [on_host(x) for x in found[: self._count]]
         return found[0] if self.single else found
 
 

@@ -229,17 +229,14 @@ def eval(x):
         return value
     if graph.is_variable(x):
         return x.numpy()[()]
-    if is_symbol(x):
-        return registry.current().to_numpy(graph.evaluate([x])[0])[()]
-    return ops.convert_to_numpy(x)[()]
+    return graph.on_host(graph.evaluate([x])[0] if is_symbol(x) else ops.convert_to_tensor(x))
 
 
 def evaluated(self, feed_dict=None, session=None):
     """The method ``eval`` of symbols and Variables; ``feed_dict`` says what placeholders are."""
     if not isinstance(feed_dict, dict):
         return eval(self)
-    found = graph.evaluate([graph.lifted(self)], feed_dict)[0]
-    return registry.current().to_numpy(found)[()]
+    return graph.on_host(graph.evaluate([graph.lifted(self)], feed_dict)[0])
 
 
 def get_value(x):

@@ -1,0 +1,3 @@
+"""The files of CIFAR."""
+
+from kbridge.compat.datasets import load_batch as load_batch

@@ -1,0 +1,1 @@
+"""Layers of older generations that today's Keras has no class for, and what instances of old layers could do."""
