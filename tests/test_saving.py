@@ -168,6 +168,10 @@ def test_files_of_keras_are_read(engine, of_keras, name):
     model = saving.load_model(of_keras / f"{name}.keras")
     state = model.optimizer.get_weights() if model.optimizer else []
     assert_close(outputs(model, name) + state, expected)
+    if name in saved_models.IN_HDF5:
+        model = saving.load_model(of_keras / f"{name}.h5")
+        state = model.optimizer.get_weights() if model.optimizer else []
+        assert_close(outputs(model, name) + state, expected)
     for ending in ("h5", "json"):
         fresh = saved_models.MODELS[name](kbridge)
         fresh.load_weights(of_keras / f"{name}.weights.{ending}")
@@ -181,6 +185,9 @@ def test_keras_reads_ours(tmp_path):
         model.save(tmp_path / f"{name}.keras")
         model.save_weights(tmp_path / f"{name}.weights.h5")
         model.save_weights(tmp_path / f"{name}.weights.json", max_shard_size=saved_models.SHARD)
+        if name in saved_models.IN_HDF5:
+            model.save(tmp_path / f"{name}.h5")
+            model.save_weights(tmp_path / f"{name}_weights.h5")
         state = model.optimizer.get_weights() if model.optimizer else []
         np.savez(tmp_path / f"{name}.npz", *outputs(model, name), *state)
     run_keras("read", tmp_path)
@@ -259,15 +266,15 @@ def test_the_file_has_the_rights_that_files_have(tmp_path):
 def test_wrong_names_and_arguments_are_told(tmp_path):
     model = small()
     with pytest.raises(ValueError, match=r"must end in '\.keras'"):
-        model.save(tmp_path / "model.h5")
+        model.save(tmp_path / "model.txt")
     with pytest.raises(ValueError, match=r"must end in '\.weights\.h5'"):
-        model.save_weights(tmp_path / "model.h5")
+        model.save_weights(tmp_path / "model.txt")
     with pytest.raises(NotImplementedError, match="zipped=False"):
         model.save(tmp_path / "model.keras", zipped=False)
     with pytest.raises(ValueError, match=r"must end in '\.weights\.json'"):
         model.save_weights(tmp_path / "model.weights.h5", max_shard_size=1)
-    with pytest.raises(TypeError, match="save_format"):
-        model.save(tmp_path / "model.keras", save_format="tf")
+    with pytest.raises(TypeError, match="save_form"):
+        model.save(tmp_path / "model.keras", save_form="tf")
     model.save(tmp_path / "model.keras")
     with pytest.raises(FileExistsError, match="overwrite=True"):
         model.save(tmp_path / "model.keras", overwrite=False)
@@ -413,7 +420,7 @@ def test_damaged_zips_are_told_from_whole_ones(parts):
         ('{"a":' * 200 + "1" + "}" * 200, UnsafeFileError, "deep"),
         ('{"a": 1, "a": 2}', UnsafeFileError, "stands twice"),
         ('{"a": ' + "9" * 5000 + "}", UnsafeFileError, "digits"),
-        ('{"a": ', CorruptFileError, "no JSON"),
+        ('{"a": ', CorruptFileError, "not JSON"),
         (b"\xff\xfe", CorruptFileError, "no UTF-8"),
         ("[]", CorruptFileError, "class_name"),
         ("3", CorruptFileError, "class_name"),
@@ -580,8 +587,18 @@ def _cycle(file, name):
     file["layers/dense/vars/0/again"] = file["layers"]
 
 
-def _chunked(file, name):
-    file.create_dataset(name, data=np.ones((4, 3), "float32"), chunks=(2, 3), compression="gzip")
+def _filtered(file, name):
+    file.create_dataset(name, data=np.ones((4, 3), "float32"), chunks=(2, 3), compression="lzf")
+
+
+def _holes(file, name):
+    file.create_dataset(name, (4, 3), "float32", chunks=(2, 3), compression="gzip")[:2] = 1.0
+
+
+def _bomb(file, name):
+    file.create_dataset("zeros", (4096, 1 << 13), "float32", chunks=(1024, 1 << 13), compression="gzip", fillvalue=0)[
+        ...
+    ] = 0.0
 
 
 def _text(file, name):
@@ -621,7 +638,9 @@ def _kind(file, name):
         (_link, UnsafeFileError, "link"),
         (_twice, UnsafeFileError, "two places"),
         (_cycle, UnsafeFileError, "two places"),
-        (_chunked, UnsafeFileError, "chunks"),
+        (_filtered, UnsafeFileError, "filters"),
+        (_holes, CorruptFileError, "chunks are missing"),
+        (_bomb, UnsafeFileError, "compressed too well"),
         (_text, UnsafeFileError, "no numbers"),
         (_record, UnsafeFileError, "no numbers"),
         (_opaque, UnsafeFileError, "which no weight has"),

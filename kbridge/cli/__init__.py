@@ -1,4 +1,4 @@
-"""The command line: ``kbridge run | port | demo | config | doctor``."""
+"""The command line: ``kbridge run | port | inspect | convert | demo | config | doctor``."""
 
 import argparse
 import importlib
@@ -8,6 +8,8 @@ import sys
 COMMANDS = {
     "run": ("kbridge.cli.run", "run a program for Keras 1, 2 or 3 as it was written"),
     "port": ("kbridge.cli.port", "rewrite a program for Keras 1 or 2 in today's words"),
+    "inspect": ("kbridge.cli.inspect", "say what a file of a model or of weights holds, whoever wrote it"),
+    "convert": ("kbridge.cli.convert", "read a model of any generation of Keras and write it as another file"),
     "demo": ("kbridge.cli.demo", "train a small model on real data, on every installed engine"),
     "config": ("kbridge.cli.config", "show, explain or change the configuration"),
     "doctor": ("kbridge.cli.doctor", "say what is installed, what would be used and why, and what to install"),

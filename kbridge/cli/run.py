@@ -72,7 +72,7 @@ def main(argv):
     alias.install(generation)
     if generation < 3:
         aged.restore()
-    python2.read_old_modules(source)
+    python2.read_old_modules(source, os.getcwd() if kind == "-m" else None)
     if kind == "-m":
         return script.run_module(program, arguments)
     if not kind and _is_archive(program):

@@ -185,8 +185,18 @@ def enable():
     def get_shape(self):
         return TensorShape(self.shape)
 
+    def set_shape(self, shape):
+        """Say more of a shape than is known; it must agree with what is."""
+        given = tuple(shape.as_list() if isinstance(shape, TensorShape) else shape)
+        known = tuple(self.shape)
+        if len(given) != len(known) or any(None not in (a, b) and a != b for a, b in zip(given, known)):
+            raise ValueError(f"set_shape: {self!r} has the shape {known}. Received: {given}.")
+        if given != known and not getattr(self, "is_variable", False):
+            self.shape = tuple(a if b is None else b for a, b in zip(given, known))
+
+    KerasTensor.set_shape = set_shape
     for kind in (KerasTensor, Variable):
-        kind._keras_shape = property(shape_of)
+        kind._keras_shape = property(shape_of, set_shape)
         kind.get_shape = get_shape
         kind.eval = values.evaluated
     KerasTensor._uses_learning_phase = property(graph.uses_learning_phase, lambda self, value: None)

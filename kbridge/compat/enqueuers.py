@@ -77,8 +77,9 @@ class SequenceEnqueuer:
         self.run_thread.join(timeout)
         _shared.pop(self.uid, None)
 
-    def _threads(self):
-        executor = ThreadPoolExecutor(self.workers)
+    @staticmethod
+    def _threads(count):
+        executor = ThreadPoolExecutor(count)
         return executor, lambda function, *args: executor.submit(copy_context().run, function, *args)
 
     def _run(self):
@@ -118,7 +119,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
 
     def _executor(self):
         if not self.use_multiprocessing:
-            return self._threads()
+            return self._threads(self.workers)
         import multiprocessing
 
         # Fresh processes: an engine's threads do not survive a fork.
@@ -147,7 +148,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
 
 
 class GeneratorEnqueuer(SequenceEnqueuer):
-    """Makes the batches of a generator ahead. A generator cannot be run by several: they take turns, in threads.
+    """Makes the batches of a generator ahead, in one thread: several workers could not run it at the same time.
 
     Args:
         sequence: the generator.
@@ -159,12 +160,11 @@ class GeneratorEnqueuer(SequenceEnqueuer):
     def __init__(self, sequence, use_multiprocessing=False, wait_time=None, random_seed=None):
         super().__init__(sequence, use_multiprocessing)
         self.random_seed = random_seed
-        self._turn = threading.Lock()
 
     def _run(self):
         if self.use_multiprocessing and self.random_seed is not None:
             np.random.seed(self.random_seed)
-        executor, submit = self._threads()
+        executor, submit = self._threads(1)
         ended = threading.Event()
         try:
             while not self.stop_signal.is_set():
@@ -175,14 +175,13 @@ class GeneratorEnqueuer(SequenceEnqueuer):
             executor.shutdown(wait=False, cancel_futures=False)
 
     def _next(self, ended):
-        with self._turn:
-            if ended.is_set():
-                return _END
-            try:
-                return next(self.sequence)
-            except StopIteration:
-                ended.set()
-                return _END
-            except BaseException:
-                ended.set()
-                raise
+        if ended.is_set():
+            return _END
+        try:
+            return next(self.sequence)
+        except StopIteration:
+            ended.set()
+            return _END
+        except BaseException:
+            ended.set()
+            raise

@@ -10,8 +10,19 @@ from kbridge.compat import alias
 # What none of the generations here has, and what to write instead.
 GONE = {
     "keras.src": "It is internal to the package keras. Write the public name, such as keras.layers.Layer",
+    "keras.layers.containers": "It is of Keras 0. Write from keras.models import Sequential",
     "keras.contrib": "It has never been a part of Keras. Install the package that brings it",
     "keras.applications.music_tagger_crnn": "Its weights are no longer published",
+}
+# Names that are older than Keras 1.2, and what to write instead.
+GONE_NAMES = {
+    "Graph": "It is of Keras 0. Write Model(input=[...], output=[...]) on what layers give for Input(...)",
+    "AutoEncoder": "It is of Keras 0. Write a Sequential of the encoder and the decoder",
+    "Siamese": "It is of Keras 0. Call one layer, or one model, on each of the inputs",
+    "LambdaMerge": "It is of Keras 0. Write merge([...], mode=function)",
+    "JZS1": "It is of Keras 0. Write GRU",
+    "JZS2": "It is of Keras 0. Write GRU",
+    "JZS3": "It is of Keras 0. Write GRU",
 }
 _PARTS = (
     "layers models backend optimizers losses objectives metrics initializers initializations regularizers constraints "
@@ -37,6 +48,8 @@ def module(name):
 def name(path, part, found):
     """The message for the name ``part``, which the module ``found``, imported as ``path``, does not have."""
     said = f"cannot import name {part!r} from {path!r}"
+    if part in GONE_NAMES:
+        return f"{said}. {GONE_NAMES[part]}."
     elsewhere = [f"from {other} import {part}" for other in _homes(part)]
     if elsewhere:
         return f"{said}. Here it is written: {elsewhere[0]}"

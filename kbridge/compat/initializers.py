@@ -140,7 +140,10 @@ def _drawn(function, shape, dtype):
     """The values that ``function`` gives, as an array: K functions compute in it."""
     with today._real_engine() as engine, computing.running():
         dtype = today.dtypes.standardize(dtype)
-        found = function(tuple(shape), **({"dtype": dtype} if _takes(function, "dtype") else {}))
+        given = {"dtype": dtype} if _takes(function, "dtype") else {}
+        if _must_have(function, "name"):  # Keras 1 gave one to all
+            given["name"] = None
+        found = function(tuple(shape), **given)
         if is_symbol(found):  # it was made before
             from kbridge.compat.backend import graph
 
@@ -156,6 +159,14 @@ def _takes(function, name):
     except (TypeError, ValueError):  # a function that does not tell
         return True
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _must_have(function, name):
+    try:
+        parameter = inspect.signature(function).parameters.get(name)
+    except (TypeError, ValueError):
+        return False
+    return parameter is not None and parameter.default is parameter.empty
 
 
 def for_layers(value, family=today._family):

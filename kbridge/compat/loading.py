@@ -1,9 +1,7 @@
 """Models of older generations from files and configs."""
 
-import json
-
 from kbridge import models as core
-from kbridge import objects
+from kbridge import objects, saving
 
 
 def functions(dialect):
@@ -19,30 +17,22 @@ def functions(dialect):
         return core.clone_model(model, input_tensors, clone_function, **kwargs)
 
     def model_from_config(config, custom_objects=None):
-        """The model that a config describes."""
+        """The model that a config describes, of whatever generation; its weights begin anew."""
         with scope(custom_objects):
-            return core.model_from_config(config)
+            return saving.model_from_config(config)
 
     def model_from_json(json_string, custom_objects=None):
-        """The model whose ``to_json`` gave this string; its weights begin anew."""
-        try:
-            config = json.loads(json_string)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"model_from_json: this is not JSON (line {error.lineno}, column {error.colno}: {error.msg})."
-            ) from error
-        return model_from_config(config, custom_objects)
+        """The model whose ``to_json`` gave this string, of whatever generation; its weights begin anew."""
+        with scope(custom_objects):
+            return saving.model_from_json(json_string)
 
     def model_from_yaml(yaml_string, custom_objects=None):
-        """The model whose ``to_yaml`` gave this string; its weights begin anew."""
-        from kbridge.compat import yaml
-
-        return model_from_config(yaml.load(yaml_string), custom_objects)
+        """The model whose ``to_yaml`` gave this string, of whatever generation; its weights begin anew."""
+        with scope(custom_objects):
+            return saving.model_from_yaml(yaml_string)
 
     def load_model(filepath, custom_objects=None, compile=True):
         """The model that was saved in a file."""
-        from kbridge import saving
-
         with scope(custom_objects):
             return saving.load_model(filepath, compile=compile)
 

@@ -1,6 +1,13 @@
 """Logs and histories that answer to the names of any generation: "acc" and "accuracy", "lr" and "learning_rate"."""
 
-_WORDS = (("acc", "accuracy"), ("lr", "learning_rate"))
+_WORDS = (
+    ("acc", "accuracy"),
+    ("lr", "learning_rate"),
+    ("mse", "mean_squared_error"),
+    ("mae", "mean_absolute_error"),
+    ("mape", "mean_absolute_percentage_error"),
+    ("msle", "mean_squared_logarithmic_error"),
+)
 
 
 def other_spellings(name):

@@ -13,7 +13,7 @@ from kbridge.backend.symbolic import is_symbol
 from kbridge.backend.tree import flatten
 from kbridge.compat import computing, notes, standard, streams, traced
 from kbridge.compat.compiled import MeanOf, OldLosses, OldMetrics, is_mean, named_values
-from kbridge.compat.door import DoorType, Translation, automatic_name
+from kbridge.compat.door import DoorType, Translation, automatic_name, parse
 from kbridge.compat.networks import OldNetwork, is_of
 from kbridge.compat.stacks import OldSequential
 from kbridge.compat.told import OldCallbackList
@@ -32,6 +32,7 @@ class OldModel(OldNetwork):
     _beside = None  # the plan of the outputs and of what is computed beside them
     _targets_now = None  # the targets of the step going on, where something beside the outputs needs them
     _training_now = False
+    _keeps_metrics = False  # whether a batch is added to those before
     _by_batch = False  # whether batches are told of one by one
     _seen_size = None
     _told = None
@@ -81,8 +82,8 @@ class OldModel(OldNetwork):
             notes.corrected("model.compile(optimizer, loss)", "class_mode= says nothing any more: the loss does")
         Trainer.compile(
             self,
-            self._find("optimizers", optimizer),
-            self._losses_from(loss),
+            dialect_module(self._dialect, "optimizers").get(optimizer),
+            loss,
             loss_weights,
             metrics,
             weighted_metrics,
@@ -96,6 +97,7 @@ class OldModel(OldNetwork):
             self.__dict__.pop(name, None)
         self.__dict__.pop("_loss_graph", None)
         self._collected = self._beside = None
+        self._losses_from(loss)  # a name that nothing has is refused here
         if self.built and self._plan is not None:
             self._collect()
             self._objectives(self._plan.outputs)
@@ -127,7 +129,8 @@ class OldModel(OldNetwork):
     def _objectives(self, y_pred):
         if self._losses_of_outputs is None:
             names, arguments = self._names_of(y_pred), self._compile_arguments
-            losses = OldLosses(arguments["loss"], arguments["loss_weights"], names, self._dialect == "keras1")
+            given = self._losses_from(arguments["loss"])
+            losses = OldLosses(given, arguments["loss_weights"], names, self._dialect == "keras1")
             self._losses_of_outputs = losses
             self._metrics_of_outputs = OldMetrics(
                 arguments["metrics"],
@@ -550,7 +553,15 @@ class OldModel(OldNetwork):
     def _step_on(self, kind, x, y, sample_weight, class_weight, reset_metrics=True):
         self._require_compiled(f"{kind}_on_batch")
         x, y, weights = streams.ready(self, x, self._targets_or_own(y), sample_weight, class_weight)
-        return self._on_batch(kind, x, y, weights, None, False)
+        self._keeps_metrics = not reset_metrics
+        try:
+            return self._on_batch(kind, x, y, weights, None, False)
+        finally:
+            self._keeps_metrics = False
+
+    def reset_metrics(self):
+        if not self._keeps_metrics:
+            super().reset_metrics()
 
     def predict_on_batch(self, x):
         """The outputs for this batch, as NumPy arrays."""
@@ -580,7 +591,7 @@ class OldModel(OldNetwork):
         beside = self._symbolic_losses or self._watched.items
         if beside or (self._losses_of_outputs is not None and self._losses_of_outputs.symbols):
             raise TypeError(
-                f"Model '{self.name}' has losses or metrics that are symbols of its graph, which a copy would not have. "
+                f"Model '{self.name}' has losses or metrics that are symbols of its graph, which no copy would have. "
                 f"Make the copy anew and write: copy.set_weights(model.get_weights())."
             )
         state = super().__getstate__()
@@ -643,9 +654,13 @@ def method(run, signature, name, **rules):
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = getattr(getattr(core.Model, name, None), "__doc__", None)
-    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    call.__signature__ = inspect.Signature([own, *translation.parameters])
+    call.__signature__ = _with_self(translation.signature)
     return call
+
+
+def _with_self(signature):
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return inspect.Signature([own, *signature.parameters.values()])
 
 
 def _named(run, name):
@@ -657,10 +672,11 @@ def _named(run, name):
     return named
 
 
-def make_model(dialect, module, methods, layer):
+def make_model(dialect, module, methods, layer, signature):
     """(Model, what ``Model(inputs, outputs)`` makes) of a generation.
 
-    ``methods``: what is defined in them, by name; ``layer``: what the layers of the generation had.
+    ``methods``: what is defined in them, by name; ``layer``: what the layers of the generation had; ``signature``:
+    how a graph was made then.
     """
 
     def __new__(cls, *args, **kwargs):
@@ -671,6 +687,8 @@ def make_model(dialect, module, methods, layer):
     def __init__(self, *args, **kwargs):
         args, kwargs = _graph_arguments(type(self), args, kwargs)
         super(model, self).__init__(*args, **kwargs)
+
+    __init__.__signature__ = _with_self(parse(signature))
 
     def from_config(cls, config, custom_objects=None):
         scope = {**dialect_classes(dialect), **(custom_objects or {})}

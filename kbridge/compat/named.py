@@ -31,7 +31,8 @@ def serialize(member):
         return None
     if hasattr(member, "get_config") and not inspect.isclass(member):
         data = serialize_keras_object(member)
-        return {"class_name": data["registered_name"] or data["class_name"], "config": data["config"]}
+        name = data["registered_name"] or data["class_name"]
+        return {"class_name": name, "config": serialize_keras_object(member.get_config())}
     if hasattr(member, "__name__"):
         return member.__name__
     raise ValueError(f"{member!r} cannot be written down: it has neither a name nor a get_config().")

@@ -1,6 +1,6 @@
 """What the networks of older generations could be asked: their graph, the graph of their loss, their state."""
 
-from kbridge import objects, ops
+from kbridge import ops
 from kbridge.backend.symbolic import KerasTensor, is_symbol
 from kbridge.backend.tree import flatten
 from kbridge.compat import computing, traced
@@ -8,6 +8,8 @@ from kbridge.compat import computing, traced
 
 class OldNetwork:
     """The part of an old model that is asked of its structure."""
+
+    built = False
 
     # -- the graph that training was in those days
 
@@ -175,11 +177,17 @@ class OldNetwork:
     def get_output_shape_for(self, input_shape):
         return self.compute_output_shape(input_shape)
 
-    def to_yaml(self, **kwargs):
-        """The architecture, as YAML: what ``model_from_yaml`` takes."""
-        from kbridge.compat import yaml
+    def to_json(self, **kwargs):
+        """The architecture, as JSON: what ``model_from_json`` takes."""
+        from kbridge import saving
 
-        return yaml.dump(objects.serialize_keras_object(self), **kwargs)
+        return super().to_json(**kwargs) if self._plan is None else saving.to_old_json(self, **kwargs)
+
+    def to_yaml(self, **kwargs):
+        """The architecture, as YAML: what ``model_from_yaml`` takes. ``kwargs`` said how PyYAML was to print it."""
+        from kbridge import saving
+
+        return saving.to_yaml(self)
 
 
 def is_of(symbol, inputs):

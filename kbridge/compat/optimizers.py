@@ -217,6 +217,12 @@ class Optimizer(optimizers.Optimizer):
         if not self._counts_itself:
             self._iterations.assign(self._iterations.value + 1)
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        if self._program is not None:  # the graph is of these very Variables: a copy makes its own
+            state |= {"_program": None, "built": False, "_listed_weights": None}
+        return state
+
     # -- configuration
 
     def get_config(self):
@@ -398,6 +404,33 @@ class BuiltIn(Optimizer):
         for name in [*self.numbers, *(["decay"] if self.decays else [])]:
             found[name] = _as_float(getattr(self, name))
         return {**found, **{name: getattr(self, name) for name in self.plain}}
+
+    def _state_for_files(self):
+        """Its state as today's optimizer has it: without the numbers, which are in the config."""
+        numbers = {id(getattr(self, name)) for name in [*self.numbers, *(["decay"] if self.decays else [])]}
+        return [variable for variable in self.variables if id(variable) not in numbers]
+
+    def save_own_variables(self, store):
+        for i, variable in enumerate(self._state_for_files()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store):
+        variables = self._state_for_files()
+        if len(variables) != len(store.keys()):
+            super().load_own_variables(store)
+            return
+        for i, variable in enumerate(variables):
+            variable.assign(store[str(i)])
+
+    def _config_for_files(self):
+        """The same in words that today's optimizer of this name takes, as far as it can."""
+        config = self.get_config()
+        if "lr" in config and type(self).get_config is BuiltIn.get_config:
+            config["learning_rate"] = config.pop("lr")
+        for name, usual in (("decay", 0.0), ("schedule_decay", Nadam.plain["schedule_decay"])):
+            if config.get(name) == usual:
+                del config[name]
+        return config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

@@ -17,6 +17,7 @@ MODULES = {
     "objectives": "losses",
     "initializations": "initializers",
     "preprocessing.sequence": "utils",
+    "preprocessing.image": "utils",
     "legacy.layers": "layers",
 }
 
@@ -44,6 +45,10 @@ NAMES = {
     "custom_object_scope": "utils.custom_object_scope",
     "get_custom_objects": "utils.get_custom_objects",
     "pad_sequences": "utils.pad_sequences",
+    "load_img": "utils.load_img",
+    "save_img": "utils.save_img",
+    "img_to_array": "utils.img_to_array",
+    "array_to_img": "utils.array_to_img",
     "l1": "regularizers.L1",
     "l2": "regularizers.L2",
     "l1_l2": "regularizers.L1L2",
@@ -106,6 +111,9 @@ BACKEND = {
     "random_normal": ("random.normal", {"std": "stddev"}),
     "random_uniform": ("random.uniform", {"low": "minval", "high": "maxval"}),
     "relu": ("ops.relu", {}),
+    "ndim": ("ops.ndim", {}),
+    "int_shape": ("ops.shape", {}),
+    "one_hot": ("ops.one_hot", {"indices": "x", "nb_classes": "num_classes"}),
     "elu": ("ops.elu", {}),
     "softmax": ("ops.softmax", {}),
     "constant": ("ops.convert_to_tensor", {"value": "x"}),
@@ -152,10 +160,11 @@ METHODS_GONE = {
     "predict_classes": "predict(x).argmax(axis=-1), or (predict(x) > 0.5).astype('int32') for one output",
 }
 # Defaults that differ in words alone, or in what is shown.
-NO_MATTER = {"verbose", "batch_size", "shuffle", "name", "steps", "callbacks", "sparse"}
+NO_MATTER = {"verbose", "batch_size", "shuffle", "name", "steps", "callbacks", "sparse", "path"}
 SAME = {("zero", "zeros"), ("one", "ones"), ("normal", "random_normal"), ("uniform", "random_uniform")}
 # Arguments of functions and classes that no door tells of.
-ARGUMENTS = {"nb_classes": "num_classes", "y": "x", "m": "max_value"}
+ARGUMENTS = {"nb_classes": "num_classes", "y": "x", "m": "max_value", "nb_words": "num_words"}
+HARMLESS = {"consume_less", "implementation"}  # arguments of layers that changed no result
 
 # The mode of merge([...], mode=): the function of today.
 MERGE_MODES = {

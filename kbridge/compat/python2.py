@@ -380,9 +380,10 @@ def run_path(original, path, init_globals=None, run_name=None):
     return names
 
 
-def read_old_modules(source):
+def read_old_modules(source, folder=None):
     """Let the modules beside the program be ones of Python 2, too; and its child processes, if it is one itself."""
-    folder = os.getcwd() if source is None or source.path[:1] == "<" else os.path.dirname(os.path.abspath(source.path))
+    if folder is None:
+        folder = "." if source is None or source.path[:1] == "<" else os.path.dirname(os.path.abspath(source.path))
     if source is not None and source.why_old is not None:
         os.environ[VARIABLE] = "1"
     _Finder.folders.add(os.path.join(os.path.realpath(folder), ""))

@@ -3,6 +3,8 @@
 from functools import wraps
 
 from kbridge import ops, regularizers
+from kbridge.compat import computing
+from kbridge.compat.door import door
 
 
 class _LayerOf:
@@ -53,6 +55,20 @@ class Regularizer(regularizers.Regularizer):
 
     def get_config(self):
         return {}
+
+
+class _OfGraphs:
+    """Of a Variable, a penalty is a symbol, unless a computation is going on."""
+
+    def __call__(self, x):
+        if getattr(x, "is_variable", False) and not computing.computing():
+            from kbridge.compat.backend import graph
+
+            x = graph.read(x)
+        return super().__call__(x)
+
+
+L1L2 = door(regularizers.L1L2, "l1=0.0, l2=0.0", mixins=(_OfGraphs,))
 
 
 class EigenvalueRegularizer(Regularizer):

@@ -1,6 +1,7 @@
 """Running a program as Python itself would, with ``keras`` meaning kbridge."""
 
 import builtins
+import contextlib
 import os
 import sys
 from importlib.machinery import SourceFileLoader
@@ -102,7 +103,8 @@ def show(error):
     clean(error)
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
     sys.last_exc = error
-    sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, or nothing at all
+        sys.stdout.flush()
     try:
         sys.excepthook(type(error), error, error.__traceback__)
     except SystemExit:

@@ -20,7 +20,8 @@ class Batches(StreamData):
     """
 
     def __init__(self, model, source, steps=None, samples=None, shuffle=False, class_weight=None, with_targets=True):
-        indexed = is_indexed(source)
+        # What is both an iterator and can be indexed, as those of images are, goes on where it is told how far.
+        indexed = is_indexed(source) or (steps is None and samples is None and _has_items(source))
         self.model, self.samples, self.with_targets = model, samples, with_targets
         self.classes = class_weight
         self.order = np.random.permutation if shuffle else np.arange
@@ -102,12 +103,13 @@ def _whole(column, size, fill):
 
 def is_indexed(source):
     """Whether ``source`` is a set of batches that can be indexed, and not an iterator of them."""
-    return (
-        hasattr(source, "__getitem__")
-        and hasattr(source, "__len__")
-        and not hasattr(source, "__next__")
-        or (hasattr(source, "batches") and hasattr(source, "num_batches"))
-    )
+    if hasattr(source, "batches") and hasattr(source, "num_batches"):
+        return True
+    return _has_items(source) and not hasattr(source, "__next__")
+
+
+def _has_items(source):
+    return hasattr(source, "__getitem__") and hasattr(source, "__len__")
 
 
 def is_stream(x):

@@ -49,6 +49,14 @@ class InputLayer(Layer):
     def dtype(self):
         return self._dtype
 
+    @property
+    def input(self):
+        """The symbol that it stands for: it gives what is fed."""
+        return self.output
+
+    def get_input_at(self, node_index):
+        return self.get_output_at(node_index)
+
     def call(self):
         raise TypeError("An InputLayer is not called: its symbol is layer.output.")
 

@@ -16,7 +16,7 @@ from kbridge import objects, ops
 from kbridge.backend import names, registry
 from kbridge.backend.frame import entered, get_frame
 from kbridge.backend.variable import Variable
-from kbridge.optimizers.schedules import LearningRateSchedule
+from kbridge.optimizers.schedules import InverseTimeDecay, LearningRateSchedule
 
 
 class Rule:
@@ -648,9 +648,11 @@ class Optimizer:
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        rate = config.get("learning_rate")
+        rate, decay = config.get("learning_rate"), config.pop("decay", None)
         if isinstance(rate, dict):
             config["learning_rate"] = objects.deserialize_keras_object(rate, custom_objects=custom_objects)
+        elif decay:  # in files of older releases, where the rate fell by itself
+            config["learning_rate"] = InverseTimeDecay(rate, decay_steps=1, decay_rate=decay)
         return cls(**config)
 
     def save_own_variables(self, store):

@@ -13,13 +13,15 @@ import time
 import zipfile
 
 from kbridge import __version__, objects
-from kbridge.saving import atomic, state
+from kbridge.saving import atomic, old_hdf5, state
 from kbridge.saving.check import allowing, check_config
 from kbridge.saving.errors import CorruptFileError, FileRefusedError, UnsafeFileError
 from kbridge.saving.parse_hdf5 import SIGNATURE, Hdf5
 from kbridge.saving.parse_json import LARGEST, parse_json
 from kbridge.saving.parse_zip import Archive
+from kbridge.saving.safetensors import is_safetensors
 from kbridge.saving.write_hdf5 import Hdf5Writer
+from kbridge.saving.write_old import is_old_name, write_old_model
 
 KERAS_VERSION = "3.15.1"  # whose format it is
 
@@ -31,16 +33,29 @@ _SPARE = 64 << 20  # bytes that a model's variables may take beyond twice those 
 # -- writing
 
 
-def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
-    """Write ``model`` to a ``.keras`` file: what it is, its weights, and how it is trained.
+def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=True, save_format=None, **kwargs):
+    """Write ``model`` to a file: what it is, its weights, and how it is trained.
 
     Args:
         model: a Model.
-        filepath: where to; the name ends in ".keras".
+        filepath: where to. A name in ".keras" makes a file of Keras 3's own format, one in ".h5" or ".hdf5" an HDF5
+            file as Keras 2 wrote them.
         overwrite: whether a file that is there may be replaced. Otherwise the user is asked, at a terminal.
-        zipped: files are zipped; False (a folder) is not supported.
+        zipped: ``.keras`` files are zipped; False (a folder) is not supported.
+        include_optimizer: whether an HDF5 file says how the model is trained; a ``.keras`` file always does.
+        save_format: "keras" or "h5", where the name does not tell.
     """
     filepath = os.fspath(filepath)
+    if save_format not in (None, "keras", "h5", "hdf5"):
+        raise ValueError(f"save_model: save_format must be 'keras' or 'h5'. Received: save_format={save_format!r}.")
+    if save_format in ("h5", "hdf5") or (save_format is None and is_old_name(filepath)):
+        if kwargs:
+            raise TypeError(f"save_model() does not know the argument(s) {sorted(kwargs)}.")
+        if may_write(filepath, overwrite):
+            write_old_model(model, filepath, include_optimizer)
+        return
+    if not include_optimizer:
+        kwargs["include_optimizer"] = include_optimizer
     if kwargs:
         raise TypeError(
             f"save_model() does not know the argument(s) {sorted(kwargs)}. A .keras file always holds the optimizer "
@@ -50,8 +65,8 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
         raise NotImplementedError("save_model: zipped=False is not supported. Leave it out to write one .keras file.")
     if not filepath.endswith(".keras"):
         raise ValueError(
-            f"save_model: the name of the file must end in '.keras'. Received: filepath={filepath!r}. "
-            f"For the weights alone write: model.save_weights('....weights.h5')."
+            f"save_model: the name of the file must end in '.keras', or in '.h5' for an HDF5 file. "
+            f"Received: filepath={filepath!r}. For the weights alone write: model.save_weights('....weights.h5')."
         )
     if not may_write(filepath, overwrite):
         return
@@ -97,8 +112,8 @@ def _copy(file, archive, name):
 # -- reading
 
 
-def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
-    """The model that ``save_model``, or Keras 3, wrote.
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True, report=False):
+    """The model in a file of any generation of Keras, by its content, not its name.
 
     Args:
         filepath: the file; a path, or a binary file object.
@@ -106,13 +121,22 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
             by the names of Lambda layers whose code the file holds.
         compile: whether the model is compiled as it was, its optimizer's state included.
         safe_mode: kept for Keras's sake: code in a file is never run, in either mode.
+        report: whether to return a pair, the model and a ``Report`` of what was in the file and what was converted.
     """
+    if report:
+        from kbridge.saving.report import inspect
+
+        found = inspect(filepath, custom_objects)
+        return load_model(filepath, custom_objects, compile, safe_mode), found
     name = name_of(filepath)
     with opened(filepath) as file:
         kind = content(file)
-        if kind != "zip":
-            raise CorruptFileError(name, "", f"it is no .keras file, but {_SAYS[kind]}")
-        return _load(Archive(file, name), custom_objects, compile)
+        if kind == "zip":
+            return _load(Archive(file, name), custom_objects, compile)
+        if kind == "hdf5":
+            with Hdf5(file, name) as source:
+                return _load_old(source, custom_objects, compile)
+        raise CorruptFileError(name, "", f"it is no file of a model, but {_SAYS[kind]}")
 
 
 def name_of(filepath):
@@ -133,19 +157,21 @@ def opened(filepath):
 
 
 def content(file):
-    """What a file holds, by its first bytes: "zip", "hdf5", "json", "empty" or "other"."""
+    """What a file holds, by its first bytes: "zip", "hdf5", "safetensors", "json", "empty" or "other"."""
     file.seek(0)
-    head = file.read(8)
+    head = file.read(9)
+    if is_safetensors(head):
+        return "safetensors"
     if head[:4] in (b"PK\3\4", b"PK\5\6"):
         return "zip"
     if head.lstrip()[:1] == b"{":
         return "json"
-    return "hdf5" if head == SIGNATURE else "other" if head else "empty"
+    return "hdf5" if head[:8] == SIGNATURE else "other" if head else "empty"
 
 
 _SAYS = {
-    "hdf5": "an HDF5 file. If it holds weights, make the model and write: model.load_weights(...).",
     "json": "JSON. If it is a model's config, write: kbridge.models.model_from_json(...).",
+    "safetensors": "a .safetensors file. Make the model and write: model.load_weights(...).",
     "empty": "empty.",
     "other": "something else.",
 }
@@ -166,9 +192,26 @@ def _load(archive, custom_objects, compile):
         if "kbridge_version" not in metadata and config.get("compile_config"):
             config["compile_config"].pop("jit_compile", None)  # what Keras chose for its engine is no choice for ours
         with allowing(2 * state.total_bytes(source.entries.values()) + _SPARE, name, _CONFIG):
-            model = _build(config, custom_objects, name)
+            model = build(config, custom_objects, name)
         state.load_state(model, source)
     _load_assets(model, archive)
+    return model
+
+
+def _load_old(source, custom_objects, compile):
+    """The same for HDF5 files."""
+    name = source.name
+    if not old_hdf5.is_old(source):
+        raise CorruptFileError(name, "", "it holds weights alone. Make the model and write: model.load_weights(...).")
+    old = old_hdf5.OldFile(source)
+    with objects.CustomObjectScope(custom_objects):
+        config = old_hdf5.config_of(old)
+    config = check_config(config, name, old_hdf5.CONFIG, custom_objects, compile)
+    with allowing(2 * state.total_bytes(source.entries.values()) + _SPARE, name, old_hdf5.CONFIG):
+        model = build(config, custom_objects, name, old_hdf5.CONFIG)
+    old_hdf5.load_old_weights(model, old)
+    if compile:
+        old_hdf5.compile_old(model, old, custom_objects)
     return model
 
 
@@ -189,7 +232,7 @@ def open_weights(archive):
         raise
 
 
-def _build(config, custom_objects, name):
+def build(config, custom_objects, name, place=_CONFIG):
     from kbridge.models import Model
 
     try:
@@ -199,9 +242,9 @@ def _build(config, custom_objects, name):
         raise
     except Exception as error:  # whatever a config that is not right leads to
         why = f"no model can be built from it. {type(error).__name__}: {str(error)[:2000]}"
-        raise CorruptFileError(name, _CONFIG, why) from error
+        raise CorruptFileError(name, place, why) from error
     if not isinstance(model, Model) and not hasattr(model, "save"):  # a FeatureSpace has, and is no Model
-        raise CorruptFileError(name, _CONFIG, f"it describes a {type(model).__name__}, not a model.")
+        raise CorruptFileError(name, place, f"it describes a {type(model).__name__}, not a model.")
     return model
 
 

@@ -1,23 +1,28 @@
-"""The arrays of an HDF5 file, bounded: all are looked at before any is read.
+"""The arrays and attributes of an HDF5 file, bounded: all are looked at before any is read.
 
-Only what lies in the file itself counts: groups and datasets behind hard links, each once, in one piece.
-Links, external storage, virtual datasets, filters and types other than numbers are refused, unopened.
+Only what lies in the file itself counts: groups and datasets behind hard links, each once. Links, external
+storage, virtual datasets, unknown filters and types other than numbers are refused, unopened.
 """
 
 import contextlib
 import math
 import os
+import zlib
 from typing import NamedTuple
 
 import numpy as np
 
+from kbridge.saving import hdf5_format as fmt
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
+from kbridge.saving.hdf5_format import SIGNATURE as SIGNATURE
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS = 1_000_000
 DEEPEST = 150
+HIGHEST_RATIO = 200  # between the size of all compressed arrays and that of the file, where they are larger than
+RATIO_MATTERS = 64 << 20
+MOST_CHUNKS = 200_000  # of one array
 _IN_MEMORY = 16 << 20  # bytes of a file that is read as a whole
-_NUMBERS = frozenset("?bhilqBHILQefd")  # NumPy's letters
+_DEFLATE, _SHUFFLE, _FLETCHER = 1, 2, 3
 
 
 class Entry(NamedTuple):
@@ -26,46 +31,36 @@ class Entry(NamedTuple):
     shape: tuple
     dtype: np.dtype
     nbytes: int
-    dataset: object
+    place: fmt.Place
+    filters: tuple = ()
 
 
 class Hdf5:
-    """An HDF5 file opened for reading. ``entries``: path -> Entry.
+    """An HDF5 file opened for reading. ``entries``: path -> Entry; ``groups``: the paths of groups, "" first.
 
     ``file`` is a binary file object, closed at the end if it is ``owned``; ``name`` and ``place`` say in errors
     what it is.
     """
 
     def __init__(self, file, name, place="", owned=False):
-        import h5py
-
-        self._h5py = h5py
         self.name, self.place = name, place
         self._owned = file if owned else None
-        self.entries, self._names = {}, {}
-        self._size = file.seek(0, os.SEEK_END)
+        self.entries, self.groups, self._names, self._attributes = {}, {}, {}, {}
+        size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if file.read(8) != SIGNATURE:
             raise CorruptFileError(name, place, "it is no HDF5 file: it does not begin like one.")
-        with self._errors("/"):
-            if self._size <= _IN_MEMORY:  # looking around is much faster there
-                file.seek(0)
-                self._file = h5py.File(h5py.h5f.open_file_image(file.read()))
-            else:
-                self._file = h5py.File(file, "r")
+        self.size = size
         try:
             with self._errors("/"):
-                self._look(self._file.id)
-            total = sum(entry.nbytes for entry in self.entries.values())
-            if total > self._size:
-                raise self._corrupt("/", f"its arrays are said to take {total:,} bytes, more than the file has.")
+                self._image = fmt.Image(file, size, size <= _IN_MEMORY)
+                self._look(fmt.root_address(self._image))
+            self._weigh()
         except BaseException:
             self.close()
             raise
 
     def close(self):
-        with contextlib.suppress(Exception):  # of a library that has already said that the file is damaged
-            self._file.close()
         if self._owned is not None:
             self._owned.close()
 
@@ -86,92 +81,114 @@ class Hdf5:
 
     @contextlib.contextmanager
     def _errors(self, path):
-        """What the library raises on a damaged file, as the one exception for that."""
+        """What is found wrong while reading, as the two exceptions for that."""
         try:
             yield
-        except (UnsafeFileError, CorruptFileError):
-            raise
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
-            raise self._corrupt(path, f"the HDF5 library cannot read it ({str(error)[:200]}).") from None
+        except fmt.Refused as error:
+            raise self._unsafe(path, str(error)) from None
+        except fmt.Damaged as error:
+            raise self._corrupt(path, str(error)) from None
 
     # -- looking at everything, reading nothing
 
     def _look(self, root):
-        h5o, h5l = self._h5py.h5o, self._h5py.h5l
-        seen = {h5o.get_info(root).addr}
+        seen = {root}
         waiting = [(root, "", 0)]
         while waiting:
-            group, prefix, depth = waiting.pop()
+            address, path, depth = waiting.pop()
+            with self._errors(path or "/"):
+                found = fmt.messages(self._image, address)
+                inner = fmt.members(self._image, found)
+            if inner is None:
+                parent, _, name = path.rpartition("/")
+                with self._errors(path):
+                    self.entries[path] = self._entry(found, path)
+                self._names.setdefault(parent, []).append(name)
+                continue
             if depth > DEEPEST:
-                raise self._unsafe(prefix, f"its groups are nested more than {DEEPEST} deep.")
-            for raw in group:
-                name = raw.decode("utf-8")
-                path = f"{prefix}{name}"
-                if group.links.get_info(raw).type != h5l.TYPE_HARD:
-                    raise self._unsafe(path, "it is a link to somewhere else, and only what lies in the file counts.")
-                info = h5o.get_info(group, raw)
-                if info.addr in seen:
-                    raise self._unsafe(path, "it is linked from two places.")
-                seen.add(info.addr)
+                raise self._unsafe(path, f"its groups are nested more than {DEEPEST} deep.")
+            self.groups[path] = [name for name, _ in inner]
+            self._attributes[path] = [m for m in found if m[0] in (fmt.ATTRIBUTE, fmt.ATTRIBUTE_INFO)]
+            for name, header in reversed(inner):
+                at = f"{path}/{name}" if path else name
+                if not name or "/" in name or name in (".", ".."):
+                    raise self._corrupt(path or "/", f"it has a member without a sound name ({name[:60]!r}).")
+                if header is None:
+                    raise self._unsafe(at, "it is a link to somewhere else, and only what lies in the file counts.")
+                if header in seen:
+                    raise self._unsafe(at, "it is linked from two places.")
+                seen.add(header)
                 if len(seen) > MOST_OBJECTS:
-                    raise self._unsafe(path, f"the file has more than {MOST_OBJECTS:,} objects.")
-                if info.type == h5o.TYPE_GROUP:
-                    waiting.append((h5o.open(group, raw), f"{path}/", depth + 1))
-                elif info.type == h5o.TYPE_DATASET:
-                    self.entries[path] = self._entry(h5o.open(group, raw), path)
-                    self._names.setdefault(prefix[:-1], []).append(name)
-                else:
-                    raise self._unsafe(path, "it is neither a group nor an array.")
+                    raise self._unsafe(at, f"the file has more than {MOST_OBJECTS:,} objects.")
+                waiting.append((header, at, depth + 1))
 
-    def _entry(self, dataset, path):
-        h5d, h5t = self._h5py.h5d, self._h5py.h5t
-        plan = dataset.get_create_plist()
-        layout = plan.get_layout()
-        if layout == h5d.VIRTUAL:
-            raise self._unsafe(path, "it is a virtual dataset, which takes its values from elsewhere.")
-        if plan.get_external_count():
+    def _entry(self, found, path):
+        parts = {kind: body for kind, body in found}
+        if fmt.EXTERNAL in parts:
             raise self._unsafe(path, "its values lie in another file.")
-        if layout == h5d.CHUNKED or plan.get_nfilters():
-            raise self._unsafe(
-                path, "it is cut into chunks or compressed, which Keras never does. Save it anew with Keras."
-            )
-        kind = dataset.get_type()
-        if kind.get_class() not in (h5t.INTEGER, h5t.FLOAT, h5t.ENUM, h5t.OPAQUE):
-            raise self._unsafe(path, "its values are no numbers.")
+        if fmt.DATATYPE not in parts or fmt.LAYOUT not in parts or fmt.DATASPACE not in parts:
+            raise self._unsafe(path, "it is neither a group nor an array.")
+        place = fmt.layout(parts[fmt.LAYOUT])
+        if place.kind == "virtual":
+            raise self._unsafe(path, "it is a virtual dataset, which takes its values from elsewhere.")
+        kind = fmt.datatype(fmt.Cursor(parts[fmt.DATATYPE]))
         dtype = kind.dtype
-        if kind.get_class() == h5t.OPAQUE:
-            dtype = self._bfloat16(dataset, path, dtype)
-        elif dtype.char not in _NUMBERS:
-            raise self._unsafe(path, f"its values are of the type {dtype}, which no weight has.")
-        shape = dataset.shape
-        if shape is None or len(shape) > 32:
+        if kind.opaque:
+            dtype = self._bfloat16(found, path, kind)
+        elif dtype is None:
+            raise self._unsafe(path, "its values are no numbers.")
+        shape = fmt.dataspace(fmt.Cursor(parts[fmt.DATASPACE]))
+        if shape is None or math.prod(dim for dim in shape if dim) > 1 << 48:
             raise self._corrupt(path, "it has no shape that an array can have.")
-        nbytes = math.prod(shape) * kind.get_size()
-        if nbytes != dataset.get_storage_size():
-            found = dataset.get_storage_size()
-            raise self._corrupt(path, f"{nbytes:,} bytes are needed for its shape {shape}, and {found:,} are there.")
-        offset = dataset.get_offset()
-        if nbytes > self._size or (offset is not None and offset + nbytes > self._size):
+        nbytes = math.prod(shape) * kind.size
+        entry = Entry(shape, dtype, nbytes, place)
+        if place.kind == "chunked":
+            return self._chunked(entry, parts, path)
+        if fmt.FILTERS in parts:
+            raise self._corrupt(path, "it has filters, but no chunks.")
+        stored = 0 if place.kind == "contiguous" and place.address == fmt.UNDEFINED else place.nbytes
+        if nbytes != stored:
+            raise self._corrupt(path, f"{nbytes:,} bytes are needed for its shape {shape}, and {stored:,} are there.")
+        if place.kind == "contiguous" and nbytes and place.address + nbytes > self.size:
             raise self._corrupt(path, f"its shape {shape} needs more than there is in the file.")
-        return Entry(tuple(shape), dtype, nbytes, dataset)
+        return entry
 
-    def _bfloat16(self, dataset, path, dtype):
-        if dtype.itemsize == 2 and self._text(self._h5py.h5a, dataset, "dtype") == "bfloat16":
-            import ml_dtypes
+    def _chunked(self, entry, parts, path):
+        """The entry of an array in chunks: their form is checked here, each of them when it is read."""
+        shape, place = entry.shape, entry.place
+        used = tuple(fmt.filters(parts[fmt.FILTERS])) if fmt.FILTERS in parts else ()
+        unknown = [number for number, _ in used if number not in (_DEFLATE, _SHUFFLE, _FLETCHER)]
+        if unknown or len(used) > 8:
+            raise self._unsafe(path, f"it went through filters that are not read ({unknown}). Save it with gzip.")
+        chunk = place.chunk[:-1]
+        if len(chunk) != len(shape) or not shape or 0 in chunk or place.chunk[-1] * math.prod(shape) != entry.nbytes:
+            raise self._corrupt(path, f"its chunks {place.chunk} do not fit its shape {shape}.")
+        count = math.prod(-(-size // part) for size, part in zip(shape, chunk))
+        if count > MOST_CHUNKS:
+            raise self._unsafe(path, f"it has {count:,} chunks, where at most {MOST_CHUNKS:,} are read.")
+        if entry.nbytes and place.address == fmt.UNDEFINED:
+            raise self._corrupt(path, f"{entry.nbytes:,} bytes are needed for its shape {shape}, and 0 are there.")
+        if math.prod(place.chunk) > max(RATIO_MATTERS, 2 * entry.nbytes):
+            raise self._unsafe(path, f"its chunks {chunk} are far larger than itself.")
+        return entry._replace(filters=used)
 
-            return np.dtype(ml_dtypes.bfloat16)
-        raise self._unsafe(path, f"its values are of the type {dtype}, which no weight has.")
+    def _bfloat16(self, found, path, kind):
+        if kind.size == 2:
+            told = dict(fmt.attribute(self._image, body) for number, body in found if number == fmt.ATTRIBUTE)
+            if told.get("dtype") == "bfloat16":
+                import ml_dtypes
 
-    def _text(self, h5a, owner, name):
-        """The text that an attribute holds, or None."""
-        if not h5a.exists(owner, name.encode()):
-            return None
-        attribute = h5a.open(owner, name.encode())
-        kind = attribute.get_type()
-        if kind.get_class() != self._h5py.h5t.STRING or attribute.shape != () or attribute.get_storage_size() > 64:
-            return None
-        value = self._h5py.AttributeManager(self._h5py.Dataset(owner))[name]
-        return value.decode("utf-8") if isinstance(value, bytes) else value
+                return np.dtype(ml_dtypes.bfloat16)
+        raise self._unsafe(path, f"its values are of the type V{kind.size}, which no weight has.")
+
+    def _weigh(self):
+        """No array may claim more than the file can hold."""
+        plain = sum(entry.nbytes for entry in self.entries.values() if not entry.filters)
+        if plain > self.size:
+            raise self._corrupt("/", f"its arrays are said to take {plain:,} bytes, more than the file has.")
+        packed = sum(entry.nbytes for entry in self.entries.values() if entry.filters)
+        if packed > max(RATIO_MATTERS, HIGHEST_RATIO * self.size):
+            raise self._unsafe("/", f"{self.size:,} bytes would become {packed:,}: it is compressed too well.")
 
     # -- reading
 
@@ -179,13 +196,90 @@ class Hdf5:
         """The names of the arrays directly in the group ``path``."""
         return self._names.get(path, [])
 
+    def attributes(self, path=""):
+        """The attributes of a group, by name: texts, numbers, and lists of them."""
+        found = {}
+        with self._errors(path or "/"):
+            for kind, body in self._attributes.get(path, ()):
+                bodies = [body]
+                if kind == fmt.ATTRIBUTE_INFO:
+                    cursor = fmt.Cursor(body)
+                    cursor.take(1)
+                    cursor.take(2 if cursor.number(1) & 1 else 0)
+                    heap, index = cursor.number(8), cursor.number(8)
+                    bodies = [] if heap == fmt.UNDEFINED else fmt.dense(self._image, heap, index, 0)
+                found.update(fmt.attribute(self._image, body) for body in bodies)
+        return found
+
     def read(self, path):
         """The array at ``path``."""
-        shape, dtype, nbytes, dataset = self.entries[path]
-        found = np.empty(shape, dtype)
-        if nbytes:
+        entry = self.entries[path]
+        found = np.empty(entry.shape, entry.dtype)
+        if entry.nbytes:
             with self._errors(path):
-                opaque = dtype.kind == "V" or dtype.char not in _NUMBERS
-                target = found.view(np.dtype((np.void, dtype.itemsize))) if opaque else found
-                dataset.read(self._h5py.h5s.ALL, self._h5py.h5s.ALL, target, dataset.get_type() if opaque else None)
+                if entry.place.kind == "chunked":
+                    self._read_chunks(entry, found, path)
+                elif entry.place.kind == "compact":
+                    _bytes_of(found)[:] = entry.place.data
+                else:
+                    self._image.into(entry.place.address, _bytes_of(found))
+        if found.dtype.kind == "b":
+            return found.view(np.uint8) != 0
         return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
+
+    def _read_chunks(self, entry, target, path):
+        rank, parts = len(entry.shape), entry.place.chunk[:-1]
+        nbytes = math.prod(entry.place.chunk)
+        missing = math.prod(-(-size // part) for size, part in zip(entry.shape, parts))
+        seen = set()
+        for key, address in fmt.tree_leaves(self._image, entry.place.address, fmt.CHUNK_TREE, 16 + 8 * rank):
+            cursor = fmt.Cursor(key)
+            stored, skipped = cursor.number(4), cursor.number(4)
+            start = tuple(cursor.number(8) for _ in range(rank))
+            if start in seen or any(s % part or s >= size for s, part, size in zip(start, parts, entry.shape)):
+                raise fmt.Damaged("its chunks are not where they should be.")
+            seen.add(start)
+            data = self._unpacked(self._image.at(address, stored), entry, skipped, nbytes)
+            if len(data) != nbytes:
+                raise fmt.Damaged(f"one of its chunks has {len(data):,} bytes in place of {nbytes:,}.")
+            chunk = np.frombuffer(data, entry.dtype).reshape(parts)
+            here = tuple(slice(s, min(s + part, size)) for s, part, size in zip(start, parts, entry.shape))
+            target[here] = chunk[tuple(slice(0, s.stop - s.start) for s in here)]
+        if len(seen) != missing:
+            raise fmt.Damaged(f"{missing - len(seen)} of its chunks are missing.")
+
+    @staticmethod
+    def _unpacked(data, entry, skipped, nbytes):
+        for i, (number, _) in reversed(list(enumerate(entry.filters))):
+            if skipped >> i & 1:
+                continue
+            if number == _FLETCHER:
+                if len(data) < 4 or _fletcher32(data[:-4]) != [int(n) % 65535 for n in np.frombuffer(data[-4:], "<u2")]:
+                    raise fmt.Damaged("the checksum of one of its chunks is wrong.")
+                data = data[:-4]
+            elif number == _SHUFFLE:
+                size = entry.dtype.itemsize
+                if len(data) % size:
+                    raise fmt.Damaged("one of its chunks is cut short.")
+                data = np.frombuffer(data, np.uint8).reshape(size, -1).T.tobytes()
+            else:
+                unpacker = zlib.decompressobj()
+                try:
+                    data = unpacker.decompress(data, nbytes + 5)
+                except zlib.error as error:
+                    raise fmt.Damaged(f"one of its chunks cannot be decompressed ({error}).") from None
+        return data
+
+
+def _bytes_of(array):
+    return memoryview(array.reshape(-1).view(np.uint8))
+
+
+def _fletcher32(data):
+    """The two sums of Fletcher's checksum of words of 16 bits, modulo 65535."""
+    words = np.frombuffer(data[: len(data) // 2 * 2], ">u2").astype(np.uint64)
+    last = np.array([data[-1] << 8] if len(data) % 2 else [], np.uint64)
+    words = np.concatenate([words, last])
+    first = int(words.sum()) % 65535
+    second = int((np.cumsum(words) % 65535).sum()) % 65535
+    return [first, second]

@@ -35,7 +35,7 @@ def parse_json(data, file, place):
         raise CorruptFileError(file, place, f"it is no text: byte {error.start} is no UTF-8.") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise CorruptFileError(file, place, f"it is no JSON ({where}: {error.msg}).") from None
+        raise CorruptFileError(file, place, f"it is not JSON ({where}: {error.msg}).") from None
     _check_depth(found, file, place)
     return found
 

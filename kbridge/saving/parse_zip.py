@@ -89,7 +89,7 @@ class Archive:
         """A binary file object to read a member from."""
         try:
             return self._zip.open(self.members[member])
-        except (zipfile.BadZipFile, NotImplementedError, struct.error, RuntimeError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, struct.error, RuntimeError, ValueError, OSError) as error:
             raise CorruptFileError(self.name, member, f"it cannot be read ({error}).") from None
 
     def read(self, member, largest):
@@ -98,7 +98,7 @@ class Archive:
         if size > largest:
             raise UnsafeFileError(self.name, member, f"it has {size:,} bytes, where at most {largest:,} are read.")
         with self.open(member) as file:
-            data = self._part(file, size + 1, member)
+            data = self.part(file, size + 1, member)
         if len(data) != size:
             raise CorruptFileError(self.name, member, f"it is said to have {size:,} bytes, but has {len(data):,}.")
         return data
@@ -107,14 +107,15 @@ class Archive:
         """Write a member's bytes to a binary file object, a piece at a time."""
         left = self.members[member].file_size
         with self.open(member) as file:
-            while piece := self._part(file, 1 << 20, member):
+            while piece := self.part(file, 1 << 20, member):
                 left -= len(piece)
                 target.write(piece)
         if left:
             raise CorruptFileError(self.name, member, "it is shorter than it is said to be.")
 
-    def _part(self, file, size, member):
+    def part(self, file, size, member):
+        """The next bytes of an opened member, ``size`` at most."""
         try:
             return file.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
             raise CorruptFileError(self.name, member, f"it cannot be read ({error}).") from None

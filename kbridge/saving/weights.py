@@ -3,41 +3,60 @@
 import contextlib
 import os
 
-from kbridge.saving import atomic, state
+from kbridge.backend.variable import numpy_dtype
+from kbridge.saving import atomic, old_hdf5, state
 from kbridge.saving.errors import CorruptFileError
 from kbridge.saving.models import content, may_write, name_of, open_weights, opened
+from kbridge.saving.npz import Npz, is_npz, write_npz
 from kbridge.saving.parse_hdf5 import Hdf5
 from kbridge.saving.parse_json import parse_json
 from kbridge.saving.parse_zip import Archive
+from kbridge.saving.safetensors import SafeTensors, write_safetensors
 from kbridge.saving.shards import Shards, write_shards
 from kbridge.saving.write_hdf5 import Hdf5Writer
+from kbridge.saving.write_old import is_old_name, write_old_weights
 
 
-def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs):
-    """Write the weights of ``model``, and the state of its optimizer, to a ``.weights.h5`` file.
+def save_weights(model, filepath, overwrite=True, max_shard_size=None, save_format=None, **kwargs):
+    """Write the weights of ``model`` to a file.
 
     Args:
         model: a Model.
-        filepath: where to; the name ends in ".weights.h5", or in ".weights.json" with ``max_shard_size``.
+        filepath: where to. A name in ".weights.h5" (".weights.json" with ``max_shard_size``) makes a file of Keras 3,
+            with the state of the optimizer, so does one in ".safetensors" or ".npz"; one in ".h5" or ".hdf5" makes an
+            HDF5 file as Keras 2 wrote them.
         overwrite: whether a file that is there may be replaced. Otherwise the user is asked, at a terminal.
+        save_format: "h5" for a file as Keras 2 wrote them, whatever its name.
         max_shard_size: gigabytes. The weights go into several files, none with more, and ``filepath`` is their index.
     """
     filepath = os.fspath(filepath)
     if kwargs:
         raise TypeError(f"save_weights() does not know the argument(s) {sorted(kwargs)}.")
+    if max_shard_size is None and (save_format in ("h5", "hdf5") or is_old_name(filepath)):
+        _refuse_unbuilt(model, "saved")
+        if may_write(filepath, overwrite):
+            write_old_weights(model, filepath)
+        return
     ending = ".weights.h5" if max_shard_size is None else ".weights.json"
+    if max_shard_size is None:
+        ending = next((other for other in _OTHERS if filepath.endswith(other)), ending)
     if not filepath.endswith(ending):
         raise ValueError(
-            f"save_weights: with max_shard_size={max_shard_size} the name of the file must end in {ending!r}. "
-            f"Received: filepath={filepath!r}."
+            f"save_weights: with max_shard_size={max_shard_size} the name of the file must end in {ending!r}"
+            f"{'' if max_shard_size else ', .h5, .safetensors or .npz'}. Received: filepath={filepath!r}."
         )
     _refuse_unbuilt(model, "saved")
     if not may_write(filepath, overwrite):
         return
-    if max_shard_size is None:
+    if ending in _OTHERS:
+        _OTHERS[ending](model, filepath)
+    elif max_shard_size is None:
         write_weights(model, filepath)
     else:
         write_shards(model, filepath, max_shard_size * 2**30)
+
+
+_OTHERS = {".safetensors": write_safetensors, ".npz": write_npz}
 
 
 def write_weights(model, filepath, **notes):
@@ -48,8 +67,8 @@ def write_weights(model, filepath, **notes):
             writer.note(f"_{name}", text)
 
 
-def load_weights(model, filepath, skip_mismatch=False, **kwargs):
-    """Set the weights of ``model`` from a file of ``save_weights`` or ``save_model``, by its content, not its name.
+def load_weights(model, filepath, skip_mismatch=False, by_name=False, mmap=False, **kwargs):
+    """Set the weights of ``model`` from a file of any generation of Keras, by its content, not its name.
 
     Either everything is set or nothing.
 
@@ -57,16 +76,28 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
         model: a Model, built.
         filepath: the file; a path, or a binary file object.
         skip_mismatch: whether layers that the file's weights do not fit stay as they are, with a warning.
+        by_name: whether layers are found by their names, those of other names being left alone. Only in HDF5 files
+            as Keras 1 and 2 wrote them.
+        mmap: whether arrays of a ``.safetensors`` file are read when they are first used, out of the file itself,
+            which must not be changed in place meanwhile.
         objects_to_skip: layers (or other objects in the model) to leave alone.
     """
     skipped = kwargs.pop("objects_to_skip", None) or ()
     if kwargs:
-        raise ValueError(
-            f"load_weights() does not know the argument(s) {sorted(kwargs)}. Weights are found by their place in "
-            f"the model, as Keras 3 keeps them."
-        )
+        raise ValueError(f"load_weights() does not know the argument(s) {sorted(kwargs)}.")
     _refuse_unbuilt(model, "loaded")
-    with open_source(filepath) as source:
+    with open_source(filepath, mmap) as source:
+        if isinstance(source, Npz) and source.plain:
+            _load_list(model, source)
+            return
+        if isinstance(source, Hdf5) and old_hdf5.is_old(source):
+            old_hdf5.load_old_weights(model, old_hdf5.OldFile(source), by_name, skip_mismatch, skipped)
+            return
+        if by_name:
+            raise ValueError(
+                f"load_weights: by_name=True is for HDF5 files as Keras 1 and 2 wrote them. In {source.name} weights "
+                f"are found by their place in the model. For layers that do not fit, write: skip_mismatch=True."
+            )
         state.load_state(model, source, skip_mismatch, skipped)
 
 
@@ -82,21 +113,34 @@ def read_weights(model, filepath, note):
 
 
 @contextlib.contextmanager
-def open_source(filepath):
+def open_source(filepath, mmap=False):
     """The ``Hdf5`` with the weights in a file."""
     name = name_of(filepath)
     with opened(filepath) as file:
         kind = content(file)
         if kind == "zip":
-            source = open_weights(Archive(file, name))
+            archive = Archive(file, name)
+            source = Npz(archive) if is_npz(archive) else open_weights(archive)
+        elif kind == "safetensors":
+            source = SafeTensors(file, name, mmap)
         elif kind == "hdf5":
             source = Hdf5(file, name)
         elif kind == "json" and not hasattr(filepath, "read"):
             source = Shards(file, name)
         else:
-            raise CorruptFileError(name, "", "it is neither a .weights.h5 nor a .keras file.")
+            raise CorruptFileError(name, "", "it holds no weights: it is no .h5, .keras, .safetensors or .npz file.")
         with source:
             yield source
+
+
+def _load_list(model, source):
+    """The weights from arrays in order, as ``np.savez(file, *model.get_weights())`` writes them."""
+    shapes = [source.entries[f"arr_{i}"].shape for i in range(len(source.entries))]
+    expected = [tuple(variable.shape) for variable in model.weights]
+    if shapes != expected:
+        raise CorruptFileError(source.name, "", f"its arrays have the shapes {shapes}, and the model's are {expected}.")
+    for i, variable in enumerate(model.weights):
+        variable.assign(source.read(f"arr_{i}").astype(numpy_dtype(variable.dtype), copy=False))
 
 
 def _refuse_unbuilt(model, done):

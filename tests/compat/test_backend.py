@@ -91,6 +91,7 @@ def test_relu_with_all_its_arguments():
 def test_reductions(engine):
     x = _draw(3, 4, 5)
     _check(lambda v: K.sum(v, axis=[1, 2]), x.sum((1, 2)), x)
+    _check(lambda v: K.sum(v, axis=np.arange(1, 3)), x.sum((1, 2)), x)
     _check(lambda v: K.mean(v, axis=-1, keepdims=True), x.mean(-1, keepdims=True), x)
     _check(lambda v: K.std(v, axis=1), x.std(1), x)
     _check(lambda v: K.var(v), x.var(), x)
@@ -376,6 +377,9 @@ def test_settings():
     assert K.get_uid("x_of_this_test") == 1 and K.get_uid("x_of_this_test") == 2
     with pytest.raises(ValueError, match='"tf" or "th"'):
         K1.set_image_dim_ordering("channels_last")
+    from kbridge.compat.keras2.backend import tensorflow_backend
+
+    assert tensorflow_backend.square is K.square and tensorflow_backend._EPSILON == K.epsilon()
     with K.name_scope("a/b"):
         assert K.eval(K.ones((1,))) == 1
 

@@ -170,6 +170,9 @@ def test_gradients_of_every_kind(engine):
     np.testing.assert_allclose(of_x, [6, 32])
     np.testing.assert_allclose(of_v, [18, 64])
     np.testing.assert_allclose(of_inner, [6, 16])
+    assert K.function([x], K.gradients(x, x))([np.ones(3)])[0].tolist() == [1, 1, 1]
+    inside = layers.Lambda(lambda t: t * v * K.variable(2.0))(x)  # what is made in there is new in each run
+    np.testing.assert_allclose(K.function([x], K.gradients(inside, v))([np.array([3.0, 4.0])])[0], [6, 8])
     only = K.gradients(K.sum(K.square(v)), v)
     np.testing.assert_allclose(K.eval(only[0]), [2, 4])
     assert K.gradients(K.sum(K.stop_gradient(x) * 2), x) == [None]
@@ -355,6 +358,11 @@ def test_symbols_answer_as_they_did():
     assert x._keras_shape == (None, 4, 5) and y.get_shape().as_list() == [None, 4, 5]
     assert int(y.get_shape()[1]) == 4 and y.get_shape()[0].value is None
     assert K.is_keras_tensor(x) and not K.is_keras_tensor(y) and not hasattr(y, "_keras_history")
+    open_ended = K.placeholder((None, None))
+    open_ended._keras_shape = (None, 7)
+    assert K.int_shape(open_ended) == (None, 7)
+    with pytest.raises(ValueError, match="has the shape"):
+        open_ended.set_shape((None, 8))
     dense = layers.Dense(2)
     z = dense(x)
     assert z._keras_history.layer is dense and K.is_keras_tensor(z)

@@ -316,7 +316,7 @@ def test_generator_enqueuer(workers):
 
     queue = utils2.GeneratorEnqueuer(batches())
     queue.start(workers, 3)
-    assert sorted(queue.get()) == list(range(20))
+    assert list(queue.get()) == list(range(20))
     queue.stop()
 
 

@@ -562,6 +562,25 @@ def test_updates_are_made_in_training(engine):
     assert layer.get_weights()[1] == 1
 
 
+class Counting(L.Layer):
+    def build(self, input_shape):
+        self.count = self.add_weight((), "zero", name="count", trainable=False)
+        self.add_update([(self.count, self.count + 2.0)])
+        self.built = True
+
+    def call(self, x, mask=None):
+        return x + 0.0 * self.count
+
+
+def test_updates_that_depend_on_no_input():
+    model = Sequential([Counting(input_shape=(3,)), L.Dense(1)])
+    model.compile("sgd", "mse")
+    x = draw(8, 3)
+    model.fit(x, x[:, :1], batch_size=4, nb_epoch=2, verbose=0)
+    model.predict(x)
+    assert model.layers[0].get_weights()[0] == 8 and len(model.updates) == 1
+
+
 class Penalised(L.Layer):
     def build(self, input_shape):
         self.W = self.add_weight((input_shape[1], 2), "one", name="W")
@@ -587,6 +606,12 @@ def test_losses_of_layers(engine):
     gradient = x.T @ (2 * error / 8) + 0.2 * kernel + np.repeat(x.mean(0)[:, None] / 2, 2, 1)
     close(model.get_weights()[0], kernel - 0.01 * gradient)
     assert len(model.layers[0].get_losses_for(None)) == 1
+    model.fit(x, y, nb_epoch=5, verbose=0)
+    kernel = model.get_weights()[0]
+    wanted = ((x @ kernel - y) ** 2).mean() + 0.1 * (kernel**2).sum() + (x @ kernel).mean()
+    close(model.evaluate(x, y, verbose=0), wanted)
+    before = model.train_on_batch(x, y)
+    assert model.train_on_batch(x, y) < before
 
 
 class Crossed(L.Layer):

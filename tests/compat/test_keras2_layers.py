@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from kbridge import KerasTensor
 from kbridge import layers as today
 from kbridge.backend import registry
 from kbridge.compat.keras2 import layers
@@ -319,6 +320,14 @@ def test_merging(engine):
     np.testing.assert_allclose(run(layers.Dot(1, normalize=True), [x, y])[:, 0], cosine, rtol=1e-4)
 
 
+def test_bilinear_upsampling_leaves_the_first_pixel_in_its_place(engine):
+    x = numbers(1, 2, 2, 1)
+    found = run(layers.UpSampling2D(interpolation="bilinear"), x)[0, :, :, 0]
+    rows = np.stack([x[0, 0, :, 0], x[0, :, :, 0].mean(0), x[0, 1, :, 0], x[0, 1, :, 0]])
+    want = np.stack([rows[:, 0], rows.mean(1), rows[:, 1], rows[:, 1]], 1)
+    np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
+
+
 def test_a_merge_of_ones_own(engine):
     class Halfway(layers.merge._Merge):
         def _merge_function(self, inputs):
@@ -589,6 +598,64 @@ def test_doors_run_and_are_saved_as_the_layers_of_today(tmp_path):
     again = kbridge.saving.load_model(tmp_path / "model.keras")
     assert type(again.layers[0]) is today.Conv2D
     np.testing.assert_allclose(again.predict(x, verbose=0), want, rtol=1e-5)
+
+
+def test_weights_in_groups_of_an_open_file(tmp_path):
+    import h5py
+
+    from kbridge.compat.keras2.engine import saving
+    from kbridge.compat.keras2.models import Sequential as Old
+
+    def make(units):
+        return Old([layers.CuDNNLSTM(3, input_shape=(4, 2), name="a"), layers.Dense(units, name="b")])
+
+    model, other, wider = make(2), make(2), make(5)
+    with h5py.File(tmp_path / "weights.h5", "w") as f:
+        saving.save_weights_to_hdf5_group(f, model.layers)
+    with h5py.File(tmp_path / "weights.h5", "r") as f:
+        saving.load_weights_from_hdf5_group(f, other.layers)
+        with pytest.raises(ValueError, match="'b'"):
+            saving.load_weights_from_hdf5_group_by_name(f, wider.layers)
+        with pytest.warns(UserWarning, match="left as it is"):
+            saving.load_weights_from_hdf5_group_by_name(f, wider.layers, skip_mismatch=True)
+    for own, found in zip(model.get_weights(), other.get_weights()):
+        np.testing.assert_array_equal(own, found)
+    for own, found in zip(model.layers[0].get_weights(), wider.layers[0].get_weights()):
+        np.testing.assert_array_equal(own, found)
+
+
+def test_cudnn_layers_stay_what_they_are_in_files_of_the_time(tmp_path):
+    import kbridge
+    from kbridge.compat.keras2 import models
+
+    x = numbers(2, 5, 4)
+    model = models.Sequential([layers.Bidirectional(layers.CuDNNLSTM(3, return_sequences=True), input_shape=(5, 4))])
+    model.add(layers.CuDNNGRU(2))
+    model.set_weights([numbers(*w.shape, seed=i) for i, w in enumerate(model.get_weights())])
+    want = model.predict(x)
+    model.save(str(tmp_path / "model.h5"))
+    again = models.load_model(str(tmp_path / "model.h5"), compile=False)
+    assert [type(layer) for layer in again.layers] == [layers.Bidirectional, layers.CuDNNGRU]
+    np.testing.assert_allclose(again.predict(x), want, rtol=1e-5)
+    # to today's Keras they are LSTM and GRU
+    plain = kbridge.saving.load_model(tmp_path / "model.h5", compile=False)
+    assert type(plain.layers[-1]) is today.GRU
+    np.testing.assert_allclose(plain.predict(x, verbose=0), want, rtol=1e-4, atol=1e-6)
+
+
+def test_nodes_are_told_and_made():
+    from kbridge.compat.keras2.engine.topology import Node
+
+    a, layer = layers.Input((3,)), layers.Dense(2)
+    b = layer(a)
+    (node,) = layer._inbound_nodes
+    assert isinstance(node, Node) and node.output_tensors == [b] and node.input_shapes == [(None, 3)]
+    double, c = layers.Lambda(lambda x: x * 2.0), KerasTensor((None, 2))
+    told = Node(double, [layer], [0], [0], [b], [c], [None], [None], [(None, 2)], [(None, 2)])
+    assert told.inbound_layers == [layer] and double._inbound_nodes[0] == told
+    x = numbers(2, 3)
+    both = Model(a, [b, c]).predict(x, verbose=0)
+    np.testing.assert_allclose(both[1], 2 * both[0], rtol=1e-6)
 
 
 def test_the_decorators_of_keras_legacy():

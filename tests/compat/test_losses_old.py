@@ -293,3 +293,19 @@ def test_initializers_of_keras_2():
     made = second.get({"class_name": "RandomUniform", "config": {"minval": -2.0, "maxval": 2.0}})
     assert made.maxval == 2.0 and isinstance(second.he_normal(), second.VarianceScaling)
     assert second.get("zero") is not None and second.RandomNormal(0.0, 0.5, 1).stddev == 0.5
+
+
+def test_in_graphs_of_k():
+    K, layers, models = (module(2, name) for name in ("backend", "layers", "models"))
+    losses, regularizers, metrics = (module(2, name) for name in ("losses", "regularizers", "metrics"))
+    model = models.Sequential([layers.Dense(3, input_shape=(3,))])
+    target, kernel = K.placeholder((None, 3)), model.layers[0].kernel
+    loss = K.mean(losses.mse(target, model.output)) + regularizers.l2(0.5)(kernel)
+    hits = metrics.categorical_accuracy(target, model.output)
+    run = K.function([model.input, target], [loss, K.gradients(loss, [kernel])[0], hits])
+    value, gradient, right = run([T, C])
+    w, b = model.get_weights()
+    out = T @ w + b
+    np.testing.assert_allclose(value, ((out - C) ** 2).mean() + 0.5 * (w**2).sum(), rtol=1e-4)
+    np.testing.assert_allclose(gradient, T.T @ (2 * (out - C)) / C.size + w, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(right, out.argmax(-1) == C.argmax(-1))

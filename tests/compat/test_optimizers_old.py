@@ -414,3 +414,32 @@ def test_state_goes_to_another_optimizer():
         model.fit(X, Y, batch_size=3, epochs=2, verbose=0)
         results.append(model.get_weights())
     close(*results)
+
+
+def test_files_hold_what_optimizers_of_today_take(tmp_path):
+    import kbridge
+
+    _, models, optimizers, K, _ = keras(1)
+    model = model_of(1)
+    model.compile(loss="mse", optimizer=optimizers.Adam(lr=0.25, decay=0.5))
+    model.fit(X, Y, nb_epoch=2, verbose=0)
+    for ending in ("h5", "keras"):
+        path = str(tmp_path / f"model.{ending}")
+        model.save(path)
+        then, now = models.load_model(path), kbridge.models.load_model(path)
+        assert type(then.optimizer) is optimizers.Adam and then.optimizer.initial_decay == 0.5
+        close(then.optimizer.get_weights(), model.optimizer.get_weights())
+        assert type(now.optimizer) is kbridge.optimizers.Adam
+        assert now.optimizer._schedule.decay_rate == 0.5 and now.optimizer._schedule.initial_learning_rate == 0.25
+
+
+def test_what_compile_takes_for_an_optimizer():
+    optimizers = keras(2)[2]
+    model = model_of(2)
+    model.compile({"class_name": "SGD", "config": {"lr": 0.5, "nesterov": True}}, "mse")
+    assert type(model.optimizer) is optimizers.SGD and model.optimizer.nesterov
+    own = type("MomentumOptimizer", (), {"compute_gradients": None})()
+    with pytest.raises(NotImplementedError, match=r"keras.optimizers.SGD\(lr="):
+        model.compile(own, "mse")
+    with pytest.raises(ValueError, match="sgdd"):
+        model.compile("sgdd", "mse")

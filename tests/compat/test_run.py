@@ -196,3 +196,27 @@ def test_true_division_where_it_is_imported():
     names = {}
     exec(Source("x.py", b"from __future__ import division\nprint 'x',\ny = 7 / 2").compiled(), names)
     assert names["y"] == 3.5
+
+
+AGED = """
+import inspect, time
+import numpy as np
+from collections import Iterable
+print(np.zeros(2, np.float).dtype, np.zeros(1, np.bool), np.product([2, 3]), inspect.getargspec(lambda a, b=1: 0).args)
+print(time.clock() >= 0, isinstance([], Iterable))
+try:
+    from scipy.misc import imread, imresize, imsave
+    import PIL
+except ImportError:
+    print((8, 9, 3), (4, 5, 3), True)
+else:
+    imsave("x.png", np.arange(216.).reshape(8, 9, 3))
+    image = imread("x.png")
+    print(image.shape, imresize(image, (4, 5)).shape, (image[0, 0, 0], image[-1, -1, -1]) == (0, 255))
+"""
+
+
+def test_names_that_other_libraries_have_dropped(write, tmp_path):
+    done = start("-m", "kbridge", "run", "-q", "--keras", "2", write("script.py", AGED), cwd=tmp_path)
+    lines = ["float64 [False] 6 ['a', 'b']", "True True", "(8, 9, 3) (4, 5, 3) True", ""]
+    assert done.stdout.split("\n") == lines, done.stderr

@@ -16,26 +16,28 @@ def run(path, generation, engine):
     """Run one program as ``kbridge run`` would, in a folder of its own; None, or what went wrong."""
     import kbridge
     from kbridge import compat, config
+    from kbridge.compat import aged, python2, script
 
     compat.install(generation)
+    aged.restore()
     kbridge.utils.clear_session(free_memory=False)
     kbridge.utils.set_random_seed(7)
     config.set_image_data_format("channels_last")
-    before, said = os.getcwd(), io.StringIO()
+    folder_before, path_before, said = os.getcwd(), list(sys.path), io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         os.environ["KERAS_HOME"] = folder
         try:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), kbridge.use_backend(engine):
-                compat.script.run_path(path, [path])
+                status = script.run(python2.of_file(path), path, [], quiet=True)
         except SystemExit as stop:
-            if stop.code:
-                return f"{said.getvalue()[-2000:]}\nexit status {stop.code}"
+            status = stop.code
         except BaseException:
-            return f"{said.getvalue()[-2000:]}\n{traceback.format_exc()}"
+            status = traceback.format_exc()
         finally:
-            os.chdir(before)
-    return None
+            os.chdir(folder_before)
+            sys.path[:] = path_before
+    return f"{said.getvalue()[-3000:]}\nexit status {status}" if status else None
 
 
 def main():

@@ -75,7 +75,7 @@ minimum = _binary("minimum", ops.minimum, "The lesser of two items.", on_dims(np
 
 
 def _axis(axis):
-    return tuple(int(a) for a in axis) if isinstance(axis, (list, tuple)) else axis
+    return axis if axis is None or isinstance(axis, int) else tuple(int(a) for a in np.atleast_1d(np.asarray(axis)))
 
 
 def _as_float(x):

@@ -17,7 +17,7 @@ from kbridge.backend.op import OPS
 from kbridge.backend.symbolic import KerasTensor, Node, is_symbol
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.compat import computing
-from kbridge.layers.layer import Layer
+from kbridge.layers import Lambda, Layer
 from kbridge.models.plan import Plan, all_inputs, nodes_between
 
 UNCOMPILED = []  # operations that must see values: functions of graphs with such are not compiled
@@ -250,7 +250,21 @@ def variables_of(node):
         found.extend(operation.reads)
     elif isinstance(operation, Layer):
         found.extend(operation.variables)
+        if isinstance(operation, Lambda):
+            found.extend(_read_inside(node))
     return found
+
+
+def _read_inside(node):
+    """The Variables that the function of a Lambda reads from outside."""
+    if not hasattr(node, "reads"):
+        kwargs = {**node.kwargs, **getattr(node, "implied", {})}
+        try:
+            touched = _shapes(node.operation.call, node.args, kwargs)[1]
+        except Exception:  # a function that cannot be run on shapes: it is taken to read none
+            touched = []
+        node.reads = [v for v in touched if not v.host]
+    return node.reads
 
 
 def uses_learning_phase(symbol):
@@ -379,38 +393,39 @@ def gradients(loss, wrt):
     None for what it does not depend on.
     """
     items = [item if is_variable(item) else read_by(item) or item for item in wrt]
-    order = nodes_between(sources([loss]), [loss])
+    order = [n for n in nodes_between(sources([loss]), [loss]) if not n.is_input]
+    reads = {id(n): {id(v) for v in variables_of(n)} for n in order} if any(map(is_variable, items)) else {}
+    below = [_below(item, order, reads) for item in items]
     found = [None] * len(items)
-    for group in _independent(items, order):
-        reached = [i for i in group if id(loss) in _below([items[i]], order)]
-        if not reached:
-            continue
-        symbols = list({id(items[i]): items[i] for i in reached if not is_variable(items[i])}.values())
-        variables = list({id(items[i]): items[i] for i in reached if is_variable(items[i])}.values())
-        below, given = _below([*symbols, *variables], order), {id(s) for s in symbols}
+    for group in _independent(items, below, [i for i, ids in enumerate(below) if id(loss) in ids]):
+        symbols = list({id(items[i]): items[i] for i in group if not is_variable(items[i])}.values())
+        variables = list({id(items[i]): items[i] for i in group if is_variable(items[i])}.values())
+        between, given = set().union(*(below[i] for i in group)), {id(s) for s in symbols}
         others = {}  # what else flows into the nodes between; it is computed outside
         for step in order:
             made = {id(s) for s in flatten(step.outputs)}
-            if not step.is_input and made & below and not made & given:
-                others.update((id(s), s) for s in all_inputs(step) if id(s) not in below)
+            if made & between and not made & given:
+                others.update((id(s), s) for s in all_inputs(step) if id(s) not in between)
         operation = Gradients(loss, symbols, list(others.values()), variables)
         outputs = [KerasTensor(x.shape, x.dtype) for x in (loss, *symbols, *variables)]
         args = (*symbols, *others.values())
         made = (Node if args else Source)(operation, args, {}, outputs)
-        for x, output in zip([*symbols, *variables], made.outputs[1:]):
-            for i in reached:
-                if items[i] is x:
-                    found[i] = output
+        of = {id(x): output for x, output in zip([*symbols, *variables], made.outputs[1:])}
+        for i in group:
+            found[i] = of[id(items[i])]
     return found
 
 
-def _independent(items, order):
-    """Groups of indices of ``items`` in which no item depends on another: one gradient is taken for each group."""
+def _independent(items, below, wanted):
+    """Groups of ``wanted`` indices of ``items`` in which none depends on another: each group takes one gradient."""
     groups = []
-    reach = [_below([item], order) for item in items]
-    for i, item in enumerate(items):
+
+    def depends(i, j):
+        return items[i] is not items[j] and not is_variable(items[i]) and id(items[i]) in below[j]
+
+    for i in wanted:
         for group in groups:
-            if not any(_depends(items[j], reach[i]) or _depends(item, reach[j]) for j in group if items[j] is not item):
+            if not any(depends(i, j) or depends(j, i) for j in group):
                 group.append(i)
                 break
         else:
@@ -418,19 +433,13 @@ def _independent(items, order):
     return groups
 
 
-def _depends(item, below):
-    return not is_variable(item) and id(item) in below
-
-
-def _below(items, order):
-    """The ids of the symbols in the nodes ``order`` whose gradient with respect to ``items`` may not be zero."""
-    watched = {id(item) for item in items if is_variable(item)}
-    below = {id(item) for item in items if not is_variable(item)}
+def _below(item, order, reads):
+    """The ids of the symbols in the nodes ``order`` whose gradient with respect to ``item`` may not be zero."""
+    below, watched = set() if is_variable(item) else {id(item)}, id(item)
     for step in order:
-        if step.is_input or _stops(step.operation):
+        if _stops(step.operation):
             continue
-        depends = any(id(s) in below for s in all_inputs(step))
-        if depends or (watched and any(id(v) in watched for v in variables_of(step))):
+        if any(id(s) in below for s in all_inputs(step)) or watched in reads.get(id(step), ()):
             below.update(id(s) for s in flatten(step.outputs) if is_symbol(s) and dtypes.is_float(s.dtype))
     return below
 
@@ -509,6 +518,7 @@ class Program:
         self.plan = Plan(fed or [KerasTensor((), name="nothing")], symbols) if symbols else None
         self.nothing = not fed
         self.plain = any(isinstance(n.operation, tuple(UNCOMPILED)) for n in self.plan.nodes) if symbols else True
+        self.read = [v for v in _reads(self.plan) if not v.host] if symbols else []
         self.compiled = {}
 
     def _with_losses_of_gradients(self, symbols):
@@ -555,8 +565,11 @@ class Program:
                 bindings[id(x)] = value
             else:
                 fed.append(value)
+        captures = frame.captures or not engine.eager
+        if not captures:  # what may be assigned has a stand-in; seeds stay on the host
+            bindings.update((id(v), v.value) for v in self.read if id(v) not in bindings)
         touched = frame.touched if frame.captures else {}
-        inside = frame.child(engine=engine, bindings=bindings, captures=True, touched=touched, written={})
+        inside = frame.child(engine=engine, bindings=bindings, captures=captures, touched=touched, written={})
         with entered(inside), computing.running(training):
             if self.nothing:
                 fed = [ops.convert_to_tensor(0.0)]

@@ -77,7 +77,7 @@ def tanh(x):
 @graphed
 def l2_normalize(x, axis=None):
     """``x`` scaled to the length 1 along ``axis``."""
-    axis = tuple(axis) if isinstance(axis, (list, tuple)) else axis
+    axis = tuple(axis) if isinstance(axis, (list, tuple, np.ndarray)) else axis
     length = ops.sum(ops.square(x), axis=axis, keepdims=True)
     return ops.multiply(x, ops.rsqrt(ops.maximum(length, 1e-12)))
 

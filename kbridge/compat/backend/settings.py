@@ -68,7 +68,8 @@ def cast_to_floatx(x):
 
         return cast(x, config.floatx())
     if isinstance(x, (np.ndarray, np.generic, list, tuple, int, float)):
-        return np.asarray(x, dtype=config.floatx())
+        # [()]: a number becomes a NumPy number, which tensors of all engines can be multiplied by
+        return np.asarray(x, dtype=config.floatx())[()]
     from kbridge import ops
 
     return ops.cast(x, config.floatx())
@@ -179,6 +180,12 @@ def attribute(name, module):
             "_keras_base_dir": lambda: str(config.path().parent.parent),
             "_config_path": lambda: str(config.path()),
         }[name]()
+    if name == "_get_available_gpus":
+        return lambda: [device for device in registry.current().devices() if not device.startswith("cpu")]
+    if name == "_to_tensor":
+        from kbridge import ops
+
+        return ops.convert_to_tensor
     if name in registry.ALIASES and registry.is_installed(name):
         return import_module(registry.canonical(name))
     raise AttributeError(f"module {module!r} has no attribute {name!r}")

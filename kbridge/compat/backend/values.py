@@ -37,13 +37,18 @@ for _name in "lt le gt ge neg abs invert pos round getitem".split():
 
 
 def variable(value, dtype=None, name=None, constraint=None):
-    """A Variable that holds ``value``, in ``floatx`` unless told."""
+    """A Variable that holds ``value``, in ``floatx`` unless told.
+
+    In the middle of a computation it is a tensor: what is made anew in each run has nothing to keep.
+    """
     if hasattr(value, "tocoo"):  # a sparse matrix of SciPy
         value = value.toarray()
     if is_symbol(value):
         value = eval(value)
     if isinstance(value, (list, tuple)):
         value = np.asarray([eval(v) if is_symbol(v) or graph.is_variable(v) else v for v in value])
+    if not computing.makes_variables(getattr(value, "shape", ())):
+        return ops.convert_to_tensor(value, _dtype(dtype))
     made = KVariable(value, dtype=_dtype(dtype), name=_name_of(name))
     made.constraint = constraint
     return made
@@ -275,7 +280,8 @@ def get_variable_shape(x):
 def _checked(name, x):
     if not graph.is_variable(x):
         raise TypeError(
-            f"K.{name}: x must be a Variable, which K.variable makes. Received: {x!r} (of type {type(x).__name__})."
+            f"K.{name}: x must be a Variable, which K.variable makes outside of call() and of losses. "
+            f"Received: {x!r} (of type {type(x).__name__})."
         )
 
 

@@ -199,6 +199,8 @@ from kbridge.compat.backend.windows import (
     separable_conv1d,
 )
 
+__path__ = []  # `tensorflow_backend` and the like are below it: see compat.paths
+
 __all__ = [
     "Function",
     "abs",

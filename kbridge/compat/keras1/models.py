@@ -1,5 +1,7 @@
 """``keras.models`` of Keras 1."""
 
+from importlib import import_module as _import_module
+
 from kbridge.compat import loading as _loading
 from kbridge.compat.layers.base import Keras1Layer as _Keras1Layer
 from kbridge.compat.models import OldModel as _Old
@@ -36,7 +38,31 @@ def _train_on_batch(self, x, y=None, class_weight=None, sample_weight=None, accu
     return Model.train_on_batch(self, x, y, sample_weight, class_weight, accuracy)
 
 
+def save_weights_to_hdf5_group(self, f):
+    """Write the weights into ``f``, a group of an open HDF5 file, with a group for each layer."""
+    from kbridge.compat.keras2.engine import saving
+
+    saving.save_weights_to_hdf5_group(f, self.layers)
+
+
+def load_weights_from_hdf5_group(self, f):
+    """Set the weights from ``f``, a group of an open HDF5 file that holds as many layers."""
+    from kbridge.compat.keras2.engine import saving
+
+    saving.load_weights_from_hdf5_group(f, self.layers)
+
+
+def load_weights_from_hdf5_group_by_name(self, f):
+    """Set the weights of the layers that ``f``, a group of an open HDF5 file, holds by their names."""
+    from kbridge.compat.keras2.engine import saving
+
+    saving.load_weights_from_hdf5_group_by_name(f, self.layers)
+
+
 _methods = {
+    "save_weights_to_hdf5_group": save_weights_to_hdf5_group,
+    "load_weights_from_hdf5_group": load_weights_from_hdf5_group,
+    "load_weights_from_hdf5_group_by_name": load_weights_from_hdf5_group_by_name,
     "compile": _method(_Old._compile, f"{_COMPILE}, loss_weights=None, sample_weight_mode=None, **kwargs", "compile"),
     "fit": _method(
         _Old._fit_on,
@@ -74,10 +100,29 @@ _of_sequential = {
     "train_on_batch": _train_on_batch,
 }
 
-Model, GraphModel = _make_model("keras1", __name__, _methods, _Keras1Layer)
+Model, GraphModel = _make_model(
+    "keras1", __name__, _methods, _Keras1Layer, "input=None, output=None, name=None, **kwargs"
+)
 Sequential = _make_sequential("keras1", __name__, Model, _of_sequential)
 Container = Model
 
 clone_model, model_from_config, model_from_json, model_from_yaml, load_model, save_model = _loading.functions("keras1")
 
 del train_on_batch, test_on_batch
+del save_weights_to_hdf5_group, load_weights_from_hdf5_group, load_weights_from_hdf5_group_by_name
+
+_BESIDE = {
+    "Layer": "layers",
+    "Merge": "layers",
+    "Node": "engine",
+    "get_source_inputs": "engine",
+    "optimizer_from_config": "optimizers",
+    "ask_to_proceed_with_overwrite": "utils",
+}
+
+
+def __getattr__(name):
+    # names that stood here because the module used them
+    if name in _BESIDE:
+        return getattr(_import_module(f"kbridge.compat.keras1.{_BESIDE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

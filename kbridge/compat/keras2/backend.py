@@ -202,6 +202,8 @@ separable_conv2d = spelled(windows.separable_conv2d)
 spatial_2d_padding = spelled(arrays.spatial_2d_padding)
 spatial_3d_padding = spelled(arrays.spatial_3d_padding)
 
+__path__ = []  # `tensorflow_backend` and the like are below it: see compat.paths
+
 __all__ = [
     "Function",
     "abs",

@@ -1,5 +1,7 @@
 """``keras.models`` of Keras 2."""
 
+from importlib import import_module as _import_module
+
 from kbridge.compat import loading as _loading
 from kbridge.compat.keras2.layers import Input as Input
 from kbridge.compat.layers.base import Keras2Layer as _Keras2Layer
@@ -77,10 +79,20 @@ _methods = {
     "test_on_batch": test_on_batch,
 }
 
-Model, GraphModel = _make_model("keras2", __name__, _methods, _Keras2Layer)
+Model, GraphModel = _make_model(
+    "keras2", __name__, _methods, _Keras2Layer, "inputs=None, outputs=None, name=None, **kwargs"
+)
 Sequential = _make_sequential("keras2", __name__, Model, {})
 Network = Model
 
 clone_model, model_from_config, model_from_json, model_from_yaml, load_model, save_model = _loading.functions("keras2")
 
 del train_on_batch, test_on_batch
+_BESIDE = {"InputLayer": "layers", "has_arg": "utils.generic_utils", "to_list": "utils.generic_utils"}
+
+
+def __getattr__(name):
+    # names that stood here because the module used them
+    if name in _BESIDE:
+        return getattr(_import_module(f"kbridge.compat.keras2.{_BESIDE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,8 +3,8 @@
 
 from kbridge import regularizers as _today
 from kbridge.compat import named as _named
-from kbridge.compat.regularizers import EigenvalueRegularizer, Regularizer
-from kbridge.regularizers import L1, L1L2, L2, OrthogonalRegularizer, orthogonal_regularizer
+from kbridge.compat.regularizers import L1L2, EigenvalueRegularizer, Regularizer
+from kbridge.regularizers import L1, L2, OrthogonalRegularizer, orthogonal_regularizer
 
 WeightRegularizer = ActivityRegularizer = L1L2Regularizer = L1L2
 

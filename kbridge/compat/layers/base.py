@@ -12,7 +12,7 @@ import numpy as np
 from kbridge import constraints, regularizers
 from kbridge.backend import dtypes, names, registry
 from kbridge.backend.frame import get_frame
-from kbridge.backend.symbolic import is_symbol
+from kbridge.backend.symbolic import KerasTensor, is_symbol
 from kbridge.backend.tree import flatten
 from kbridge.backend.variable import Variable
 from kbridge.compat import computing
@@ -80,6 +80,7 @@ class OldLayer:
         given["shape"] = tuple(int(n) for n in shape) if isinstance(shape, (list, tuple)) else shape
         with computing.running():
             variable = super().add_weight(**given)
+        variable.__class__ = _variable_class()  # outside of computations its operators make graphs
         (self._trained if variable.trainable else self._untrained).append(variable)
         return variable
 
@@ -301,10 +302,34 @@ class OldLayer:
             variable, value = update
             if any(is_symbol(leaf) for leaf in flatten([value])) or not computing.computing():
                 self._registered_updates.append((inputs, update))
+                self._update_when_called(variable, value)
             elif abstract:
                 self._note_written(variable)
             elif not getattr(update, "applied", False) and computing.phase_here():
                 variable.assign(registry.current().convert(value, variable.dtype))
+
+    def _update_when_called(self, variable, value):
+        """Let each call in training end with this assignment, which was added outside of a call."""
+        from kbridge.compat.backend import graph
+
+        if graph.sources([x for x in flatten([value]) if is_symbol(x)]):
+            raise NotImplementedError(
+                f"Layer '{self.name}': add_update was given a value that depends on the inputs of a model. "
+                f"Write: self.add_update([(variable, value)], x) in the layer's call(self, x)."
+            )
+        call, evaluated = self.call, _Evaluated(value) if is_symbol(value) else None
+
+        @functools.wraps(call)
+        def run(*args, **kwargs):
+            outputs = call(*args, **kwargs)
+            frame = get_frame()
+            if computing.phase_here() and not (frame.engine is not None and frame.engine.abstract):
+                engine = registry.current()
+                found = evaluated() if evaluated is not None else value
+                variable.assign(engine.convert(found, variable.dtype))
+            return outputs
+
+        self.__dict__["call"] = run
 
     def _note_written(self, variable):
         from kbridge.compat.backend.graph import Written
@@ -337,10 +362,6 @@ class OldLayer:
     def _writes(self):
         """The variables that the class of today behind it assigns as it runs."""
         return [v for v in self._own_variables() if not v.trainable] if _is_todays_own(type(self)) else []
-
-    def symbolic_updates(self):
-        """Pairs (variable, symbol or value) that whoever trains the graph assigns after each step."""
-        return [u for _, u in self._registered_updates if isinstance(u, tuple)]
 
     def get_updates_for(self, inputs):
         """The updates that belong to these inputs; for None, those that depend on no input."""
@@ -476,6 +497,7 @@ class OldLayer:
 
     def __getstate__(self):
         state = super().__getstate__()
+        state.pop("call", None)
         state.update(_outbound=[], _registered_losses=[], _registered_updates=[], _symbolic_losses=[])
         return state
 
@@ -516,7 +538,7 @@ def _settable(name):
     return property(get, set_, doc=f"``{name}``; a layer of the time may set it.")
 
 
-for _name in ("path", "variables", "metrics", "input_dtype", "compute_dtype", "variable_dtype", "dtype"):
+for _name in ("path", "variables", "metrics", "input_dtype", "dtype"):
     setattr(OldLayer, _name, _settable(_name))
 
 
@@ -556,15 +578,19 @@ class _Constraints(dict):
 
 
 class _Evaluated:
-    """A symbol that depends on no input, as a loss: called, it is computed."""
+    """A symbol that depends on no input: called, it is computed, as part of what is being computed."""
 
     def __init__(self, symbol):
         self.symbol = symbol
+        self.plan = None
 
     def __call__(self):
-        from kbridge.compat.backend import graph
+        from kbridge.models.plan import Plan
 
-        return graph.evaluate([self.symbol])[0]
+        if self.plan is None:
+            self.plan = Plan([KerasTensor((), name="nothing")], [self.symbol])
+        with computing.running():
+            return self.plan.run([0.0])[0]
 
 
 # -- arguments
@@ -601,6 +627,13 @@ def _is_dtype(value):
     except (TypeError, ValueError):
         return False
     return value is not None
+
+
+@functools.cache
+def _variable_class():
+    from kbridge.compat.backend import values
+
+    return values.KVariable
 
 
 def _count_then(layer):

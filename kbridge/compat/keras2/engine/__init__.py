@@ -16,7 +16,11 @@ _HOMES = {
         "object_list_uid print_summary save_to_binary_h5py slice_arrays to_list unpack_singleton"
     ),
 }
-_find, _listed = later("kbridge.compat.keras2", names={module: text.split() for module, text in _HOMES.items()})
+_HOMES["engine._groups"] = (
+    "load_attributes_from_hdf5_group load_weights_from_hdf5_group load_weights_from_hdf5_group_by_name "
+    "preprocess_weights_for_loading save_attributes_to_hdf5_group save_weights_to_hdf5_group"
+)
+_find, _ = later("kbridge.compat.keras2", names={module: text.split() for module, text in _HOMES.items()})
 _OTHERS = {"Network": "Model", "Container": "Model", "print_layer_summary": "print_summary"}  # by their names of today
 _MODULES = (
     "base_layer input_layer network saving sequential topology training training_arrays training_generator "
@@ -122,6 +126,5 @@ def __dir__():
     return sorted({*globals(), *_MODULES, *_OTHERS, *(n for text in _HOMES.values() for n in text.split())})
 
 
-__all__ = [
-    name for name in __dir__() if not name.startswith("_") and name not in (*_MODULES, "later", "nodes", "symbolic")
-]
+_BEHIND = (*_MODULES, "later", "nodes", "symbolic")
+__all__ = [name for name in __dir__() if not name.startswith("_") and name not in _BEHIND]

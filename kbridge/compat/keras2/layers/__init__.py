@@ -6,6 +6,16 @@ import inspect
 
 from kbridge import layers
 from kbridge.compat.keras2.layers import merge
+from kbridge.compat.keras2.layers._bases import (
+    _Conv,
+    _GlobalPooling1D,
+    _GlobalPooling2D,
+    _GlobalPooling3D,
+    _Pooling1D,
+    _Pooling2D,
+    _Pooling3D,
+    _time_distributed_dense,
+)
 from kbridge.compat.keras2.layers._convolutional import (
     AtrousConv1D,
     AtrousConv2D,

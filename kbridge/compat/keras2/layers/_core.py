@@ -142,7 +142,22 @@ Cropping1D = layer(layers.Cropping1D, "cropping=(1, 1)")
 Cropping2D = layer(layers.Cropping2D, "cropping=((0, 0), (0, 0)), data_format=None")
 Cropping3D = layer(layers.Cropping3D, "cropping=((1, 1), (1, 1), (1, 1)), data_format=None")
 UpSampling1D = layer(layers.UpSampling1D, "size=2")
-UpSampling2D = layer(layers.UpSampling2D, "size=(2, 2), data_format=None, interpolation='nearest'")
+
+
+class _FromTheFirst:
+    """For the door of UpSampling2D: with "bilinear" the first pixel stays where it is, as for K.resize_images."""
+
+    def call(self, inputs):
+        if self.interpolation != "bilinear":
+            return super().call(inputs)
+        from kbridge.compat.backend.arrays import resize_images
+
+        return resize_images(inputs, *self.size, self.data_format, "bilinear")
+
+
+UpSampling2D = layer(
+    layers.UpSampling2D, "size=(2, 2), data_format=None, interpolation='nearest'", mixins=[_FromTheFirst]
+)
 UpSampling3D = layer(layers.UpSampling3D, "size=(2, 2, 2), data_format=None")
 ZeroPadding1D = layer(layers.ZeroPadding1D, "padding=1")
 ZeroPadding2D = layer(layers.ZeroPadding2D, "padding=(1, 1), data_format=None", before=pads_by_name)

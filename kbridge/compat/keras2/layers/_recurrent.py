@@ -93,11 +93,20 @@ LSTMCell = _cell(
     + _DROPOUT
     + "implementation=2",
 )
-StackedRNNCells = layer(
-    layers.StackedRNNCells,
-    "cells",
-    refused={"reverse_state_order": "States come in the order of the cells. Turn them round where they are used."},
-)
+
+
+def _in_order(args, kwargs):
+    """A ``before`` for StackedRNNCells: the states come in the order of the cells, as in Keras 2.3."""
+    kwargs = dict(kwargs)
+    if kwargs.pop("reverse_state_order", False):
+        raise ValueError(
+            "StackedRNNCells: reverse_state_order=True cannot be honoured here: states come in the order of the cells. "
+            "Leave it out, and turn the states round where they are used."
+        )
+    return args, kwargs
+
+
+StackedRNNCells = layer(layers.StackedRNNCells, "cells", before=_in_order)
 RNN = layer(
     layers.RNN,
     "cell, " + _RUN,

@@ -35,6 +35,7 @@ model.add(Convolution2D(8, 3, 3, activation='relu', border_mode='same', name='co
 model.add(Lambda(global_average_pooling, output_shape=global_average_pooling_shape))
 model.add(Dropout(0.1))
 model.add(Dense(2, activation='softmax', init='uniform'))
+model.set_weights([np.random.normal(.03, .3, w.shape) for w in model.get_weights()])
 sgd = SGD(lr=0.2, decay=1e-6, momentum=0.9, nesterov=True)
 model.compile(loss='categorical_crossentropy', optimizer=sgd, metrics=['accuracy'])
 history = model.fit(X, y, batch_size=20, nb_epoch=25, verbose=0)

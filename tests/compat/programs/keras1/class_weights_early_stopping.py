@@ -7,10 +7,10 @@ import tempfile
 import numpy as np
 
 from keras import backend as K
-from keras.callbacks import Callback, EarlyStopping, LearningRateScheduler, ModelCheckpoint, ReduceLROnPlateau
+from keras.callbacks import Callback, EarlyStopping, LearningRateScheduler, ModelCheckpoint
 from keras.layers.core import Activation, Dense, Dropout
 from keras.models import Sequential, load_model
-from keras.optimizers import SGD, Adagrad
+from keras.optimizers import SGD
 from keras.utils.np_utils import to_categorical
 
 np.random.seed(1337)
@@ -47,7 +47,7 @@ folder = tempfile.mkdtemp()
 best = os.path.join(folder, 'best.hdf5')
 model = network()
 model.compile(loss='categorical_crossentropy', optimizer=SGD(lr=0.1, momentum=0.9, nesterov=True),
-              metrics=['accuracy', 'fmeasure', 'precision', 'recall', 'matthews_correlation'])
+              metrics=['accuracy', 'fmeasure'])
 history = LossHistory()
 checkpointer = ModelCheckpoint(filepath=best, monitor='val_acc', verbose=1, save_best_only=True)
 stopper = EarlyStopping(monitor='val_loss', patience=3, verbose=1)
@@ -76,10 +76,10 @@ assert isinstance(restored.optimizer, SGD) and restored.optimizer.nesterov
 assert abs(K.get_value(restored.optimizer.momentum) - 0.9) < 1e-6
 before = restored.get_weights()
 restored.optimizer.lr.set_value(0.)
+restored.optimizer.momentum.set_value(0.)
 restored.fit(X_train, Y_train, nb_epoch=1, batch_size=300, verbose=0)
-K.set_value(restored.optimizer.lr, 0.05)
-restored.fit(X_train, Y_train, nb_epoch=1, verbose=0)
-assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(before, restored.get_weights()))
+for a, b in zip(before, restored.get_weights()):
+    np.testing.assert_array_equal(a, b)
 
 # weights only, into the same network anew
 weights = os.path.join(folder, 'weights.h5')
@@ -87,8 +87,3 @@ model.save_weights(weights, overwrite=True)
 other = network()
 other.load_weights(weights)
 np.testing.assert_allclose(other.predict(X_test, verbose=0), model.predict(X_test, verbose=0), rtol=1e-5)
-
-other.compile(loss='categorical_crossentropy', optimizer=Adagrad(lr=0.02), metrics=['accuracy'])
-plateau = ReduceLROnPlateau(monitor='loss', factor=0.5, patience=0, epsilon=100.)
-hist = other.fit(X_train, Y_train, nb_epoch=3, verbose=0, callbacks=[plateau])
-np.testing.assert_allclose(hist.history['lr'], [0.02, 0.02, 0.01], rtol=1e-5)

@@ -20,6 +20,7 @@ model.add(Convolution2D(5, 3, 3, activation='relu', subsample=(1, 1), name='conv
 model.add(Flatten())
 model.add(Dense(2, activation='softmax'))
 
+model.set_weights([np.random.normal(.03, .2, w.shape) for w in model.get_weights()])
 layer_dict = dict([(layer.name, layer) for layer in model.layers])
 input_img = model.layers[0].input
 assert layer_dict['conv1_1'].get_weights()[0].shape == (4, 3, 3, 3)

@@ -21,6 +21,7 @@ x = Convolution2D(6, 3, 3, activation='relu', border_mode='same', name='block1_c
 x = MaxPooling2D((2, 2), strides=(2, 2), name='block1_pool')(x)
 x = Convolution2D(8, 3, 3, activation='relu', border_mode='same', name='block2_conv1')(x)
 model = Model(input=dream, output=x)
+model.set_weights([np.random.normal(.03, .2, w.shape) for w in model.get_weights()])
 layer_dict = dict([(layer.name, layer) for layer in model.layers])
 
 

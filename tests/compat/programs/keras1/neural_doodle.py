@@ -28,6 +28,7 @@ x = Convolution2D(6, 3, 3, activation='relu', border_mode='same', name='block1_c
 x = MaxPooling2D((2, 2), strides=(2, 2), name='block1_pool')(x)
 x = Convolution2D(6, 3, 3, activation='relu', border_mode='same', name='block2_conv1')(x)
 image_model = Model(image_input, x)
+image_model.set_weights([np.random.normal(.03, .2, w.shape) for w in image_model.get_weights()])
 
 mask_input = Input(tensor=masks, shape=(nb_labels, rows, cols))
 m = MaxPooling2D((1, 1), name='mask_block1_conv1')(mask_input)

@@ -20,6 +20,7 @@ x = Convolution2D(4, 3, 3, activation='relu', border_mode='same', name='conv1_1'
 x = AveragePooling2D((2, 2), strides=(2, 2))(x)
 x = Convolution2D(5, 3, 3, activation='relu', border_mode='same', name='conv2_1')(x)
 model = Model(img_input, x)
+model.set_weights([np.random.normal(.03, .2, w.shape) for w in model.get_weights()])
 outputs_dict = dict([(layer.name, layer.output) for layer in model.layers])
 
 

@@ -21,6 +21,7 @@ x = Conv2D(6, (3, 3), activation='relu', padding='same', name='mixed1')(inputs)
 x = MaxPooling2D((2, 2))(x)
 x = Conv2D(8, (3, 3), activation='relu', padding='same', name='mixed2')(x)
 model = Model(inputs, x)
+model.set_weights([np.random.normal(.03, .2, w.shape) for w in model.get_weights()])
 dream = model.input
 
 layer_dict = dict([(layer.name, layer) for layer in model.layers])

@@ -41,6 +41,7 @@ def network(input_tensor):
 
 
 model = network(input_tensor)
+model.set_weights([np.random.normal(.03, .2, w.shape) for w in model.get_weights()])
 outputs_dict = dict([(layer.name, layer.output) for layer in model.layers])
 
 
@@ -134,6 +135,13 @@ class Evaluator(object):
 
 evaluator = Evaluator()
 x = preprocess_image(1) + 0.3 * np.random.randn(1, img_nrows, img_ncols, 3)
+# the gradient is that of finite differences
+_, grad = eval_loss_and_grads(x)
+direction = grad / np.abs(grad).max()
+ahead = float(eval_loss_and_grads(x.flatten() + 5e-3 * direction)[0])
+behind = float(eval_loss_and_grads(x.flatten() - 5e-3 * direction)[0])
+assert abs((ahead - behind) / 1e-2 - grad.dot(direction)) < 0.05 * grad.dot(direction)
+
 start = float(eval_loss_and_grads(x)[0])
 values = [start]
 for i in range(2):
@@ -141,11 +149,3 @@ for i in range(2):
     print('Current loss value:', min_val)
     values.append(float(min_val))
 assert values[1] < 0.7 * values[0] and values[2] <= values[1], values
-
-# the gradient is that of finite differences
-x = x.reshape((1, img_nrows, img_ncols, 3))
-_, grad = eval_loss_and_grads(x)
-direction = grad / np.abs(grad).max()
-ahead = float(eval_loss_and_grads(x.flatten() + 5e-3 * direction)[0])
-behind = float(eval_loss_and_grads(x.flatten() - 5e-3 * direction)[0])
-assert abs((ahead - behind) / 1e-2 - grad.dot(direction)) < 0.05 * grad.dot(direction)

@@ -1,0 +1,73 @@
+"""What the readers and writers of weights have in common: arrays by the paths that ``walk`` gives."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from kbridge.saving.errors import CorruptFileError
+from kbridge.saving.write_hdf5 import as_array
+
+
+class Entry(NamedTuple):
+    """What a file says of an array."""
+
+    shape: tuple
+    dtype: np.dtype
+    nbytes: int
+
+
+class Arrays:
+    """Arrays of a file, to be used like ``Hdf5``: ``entries`` (path -> Entry), ``keys``, ``read``."""
+
+    def __init__(self, name):
+        self.name = name
+        self.entries, self._names = {}, {}
+
+    def add(self, path, entry):
+        self.entries[path] = entry
+        parent, _, key = path.rpartition("/")
+        self._names.setdefault(parent, []).append(key)
+
+    def sized(self, path, shape, dtype):
+        """The bytes that such an array takes, if there can be one."""
+        if math.prod(n for n in shape if n) > 1 << 48:
+            raise CorruptFileError(self.name, path[:200], f"no array has the shape {shape}.")
+        return math.prod(shape) * dtype.itemsize
+
+    def _where(self, path):
+        return path
+
+    def keys(self, path):
+        return self._names.get(path, [])
+
+    def close(self):
+        """Nothing is held open."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+class Written:
+    """Like ``Hdf5Writer``, handing each array to ``take(path, array)``."""
+
+    def __init__(self, take):
+        self._take = take
+
+    def store(self, path, name):
+        return _Store(self._take, f"{path}/vars" if path else "vars")
+
+
+class _Store:
+    def __init__(self, take, path):
+        self._take, self._path, self._keys = take, path, []
+
+    def __setitem__(self, key, value):
+        self._keys.append(key)
+        self._take(f"{self._path}/{key}", as_array(value))
+
+    def keys(self):
+        return list(self._keys)
