@@ -12,6 +12,13 @@ import numpy as np
 _lock = threading.Lock()
 _seed = None
 _counter = 0
+_source = None
+
+
+def follow(source):
+    """Take the keys of draws from ``source``, a function that gives ints; None: from the stream here again."""
+    global _source
+    _source = source
 
 
 def set_seed(seed):
@@ -34,6 +41,8 @@ def current_seed():
 def next_key():
     """(seed, counter): the key of the next independent draw."""
     global _counter
+    if _source is not None:
+        return int(_source()), 0
     seed = current_seed()
     with _lock:
         _counter += 1

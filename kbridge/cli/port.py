@@ -1,8 +1,10 @@
 """``kbridge port``: an old program in today's words."""
 
 import difflib
+import io
 import os
 import sys
+import tokenize
 
 
 def configure(parser):
@@ -42,12 +44,17 @@ def _why(source):
 
 
 def _write(path, text, before):
-    """Replace the file in one step, with its own line ends."""
+    """Replace the file in one step, in its own encoding and with its own line ends."""
     if b"\r\n" in before:
         text = text.replace("\n", "\r\n")
+    try:
+        encoding = tokenize.detect_encoding(io.BytesIO(before).readline)[0]
+        text.encode(encoding)
+    except (SyntaxError, UnicodeEncodeError):  # it was not in the encoding that it says
+        encoding = "utf-8"
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
+        with open(temporary, "w", encoding=encoding, newline="") as file:
             file.write(text)
         os.chmod(temporary, os.stat(path).st_mode)
         os.replace(temporary, path)

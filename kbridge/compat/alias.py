@@ -97,6 +97,7 @@ def uninstall():
             setattr(owner, name, value)
         sys.meta_path.remove(_Finder)
         _taken()
+        _follow_numpy(False)
         sys.modules.update(_absent)
         _absent.clear()
         _originals.clear()
@@ -227,6 +228,13 @@ def _find_spec(name, package=None):
         return original(name, package)
 
 
+def _follow_numpy(follow):
+    """In Keras 1 and 2 ``np.random.seed(7)`` made initial weights and shuffles the same in each run."""
+    seeds = importlib.import_module("kbridge.backend.seeds")
+    random = importlib.import_module("numpy").random
+    seeds.follow((lambda: random.randint(2**31 - 1)) if follow else None)
+
+
 class _Finder:
     """Finds the modules of the installed generation under the names of ``keras``."""
 
@@ -258,6 +266,8 @@ class _Alias:
     def create_module(self, spec):
         module = importlib.import_module(self.own)
         self.spec = module.__spec__
+        if self.own == GENERATIONS[_generation]:
+            _follow_numpy(_generation < 3)
         return module
 
     def exec_module(self, module):

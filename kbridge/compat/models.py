@@ -32,6 +32,7 @@ class OldModel(OldNetwork):
     _beside = None  # the plan of the outputs and of what is computed beside them
     _targets_now = None  # the targets of the step going on, where something beside the outputs needs them
     _training_now = False
+    _is_extended = False  # whether the optimizer is built for what is trained
     _keeps_metrics = False  # whether a batch is added to those before
     _by_batch = False  # whether batches are told of one by one
     _seen_size = None
@@ -111,7 +112,7 @@ class OldModel(OldNetwork):
 
     def _collect(self):
         """Remember which variables are trained: those that may be at the time of compiling."""
-        self._collected = Kept(super().trainable_variables)
+        self._collected, self._is_extended = Kept(super().trainable_variables), False
         self._penalised = Kept(v for v in self.weights if v.regularizer is not None)
 
     @property
@@ -235,12 +236,21 @@ class OldModel(OldNetwork):
             yield
 
     def _prepare(self, data, training):
-        if training and self.optimizer is not None and not self.optimizer.built:
+        if training and self.optimizer is not None and not self._is_extended:
             super()._prepare(data, False)
             if self._collected is None:
                 self._collect()
-            self.optimizer.build(self._collected.items)
+            self._extend_optimizer()
         super()._prepare(data, training)
+
+    def _extend_optimizer(self):
+        """Build the optimizer for what is trained here; it may be that of another model as well."""
+        optimizer, variables = self.optimizer, self._collected.items
+        if not optimizer.built:
+            optimizer.build(variables)
+        elif hasattr(optimizer, "extend"):
+            optimizer.extend(variables)
+        self._is_extended = True
 
     def _train_on(self, data):
         with self._stepping(data, True):

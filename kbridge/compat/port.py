@@ -58,7 +58,7 @@ def port(source, generation=None):
         text = python2.refactored(source)
         left.append((source.why_old[0], "It was a program of Python 2: see whether it divides whole numbers by /"))
         source = python2.Source(source.path, text.encode())
-    tree = python2.parsed(text.encode(), source.path)
+    tree = python2.parsed(text, source.path)
     if generation == 3:
         return Ported(source.text, text, 3, left)
     porter = _Porter(text, tree, generation)
@@ -174,6 +174,8 @@ class _Porter(Program):
         path = self.path_of(node)
         if path is None:
             self.generic_visit(node)
+            return
+        if node.attr.startswith("__"):
             return
         if path.startswith("backend."):
             self._leave_backend(node, path[8:])

@@ -89,10 +89,11 @@ class Source:
         return f"kbridge: {os.path.basename(self.path)} runs converted from Python 2 ({what}, line {line})"
 
 
-def parsed(data, path="<unknown>"):
+def parsed(text, path="<unknown>"):
+    """The syntax tree of a text, or of bytes, in Python 3."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they come again when it is compiled
-        return ast.parse(data, path)
+        return ast.parse(text, path)
 
 
 def of_file(path):

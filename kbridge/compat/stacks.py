@@ -113,16 +113,17 @@ class OldSequential:
         return None
 
     def get_config(self):
-        config = core.Sequential.get_config(self) if self._branches is None else self._config_with_branches()
-        return config
+        """Its layers as data, as they stood in configs then: a list of them in Keras 1."""
+        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._stack]
+        if self._symbols and self._branches is None and not isinstance(self._stack[0], core.Model):
+            layers[0]["config"].setdefault("batch_input_shape", self._symbols[0].shape)
+        return layers if self._dialect == "keras1" else {"name": self.name, "layers": layers}
 
-    def _config_with_branches(self):
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "layers": [objects.serialize_keras_object(layer) for layer in self._stack],
-            "build_input_shape": None,
-        }
+    def _config_for_files(self):
+        if self._branches is None:
+            return core.Sequential.get_config(self)
+        layers = [objects.serialize_keras_object(layer) for layer in self._stack]
+        return {"name": self.name, "trainable": self.trainable, "layers": layers, "build_input_shape": None}
 
     @classmethod
     def from_config(cls, config, custom_objects=None, layer_cache=None):

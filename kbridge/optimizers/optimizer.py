@@ -223,17 +223,30 @@ class Optimizer:
         variables = list(variables)
         self._trainable_variables = variables
         self._index = {id(v): i for i, v in enumerate(variables)}
+        self._averages, self._accumulators, self._slots = [], [], []
+        self._make_state(variables)
+        self.built = True
+
+    def _make_state(self, variables):
         if self.use_ema:
-            self._averages = [self._state(v, "average", np.zeros(v.shape)) for v in variables]
+            self._averages += [self._state(v, "average", np.zeros(v.shape)) for v in variables]
         if self.gradient_accumulation_steps:
-            self._accumulators = [self._state(v, "gradient_accumulator", np.zeros(v.shape)) for v in variables]
-        self._slots = [
+            self._accumulators += [self._state(v, "gradient_accumulator", np.zeros(v.shape)) for v in variables]
+        self._slots += [
             ()
             if v.overwrite_with_gradient
             else tuple(self._state(v, slot, self.initial(slot, v)) for slot in self.recipe(v).slots)
             for v in variables
         ]
-        self.built = True
+
+    def extend(self, variables):
+        """Be built for these variables, too: then one optimizer can train several models."""
+        if not self.built:
+            return self.build(variables)
+        new = [v for v in variables if id(v) not in self._index]
+        self._trainable_variables = [*self._trainable_variables, *new]
+        self._index = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        self._make_state(new)
 
     def initial(self, slot, variable):
         """What ``slot`` of ``variable`` begins with, as a NumPy array."""

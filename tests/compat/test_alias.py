@@ -68,6 +68,15 @@ said("importlib.import_module('keras.laeyrs.core')")
     ]
 
 
+def test_auto_reads_the_program(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import kbridge.compat\nkbridge.compat.install()\nimport keras\nprint(keras.__name__)\n"
+        "keras.layers.Dense(output_dim=3)"
+    )
+    assert python(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')") == ["kbridge.compat.keras1"]
+
+
 # A package `keras` and its users, as small as they can be: what belongs to whom does not depend on what is in them.
 REAL = {
     "keras/__init__.py": "from keras.src import version\n__version__ = version",

@@ -535,6 +535,56 @@ def test_variables_in_lists(engine):
     assert layer.trainable_weights == [] and len(layer.non_trainable_weights) == 3
 
 
+class Listed(L.Layer):
+    def build(self, input_shape):
+        self.W, self.b, self.g = K.variable(draw(input_shape[1], 2)), K.zeros((2,)), K.ones((2,))
+        self.trainable_weights.append(self.W)
+        self.trainable_weights += [self.b]
+        self.non_trainable_weights.append(self.g)
+        self.constraints[self.W] = "nonneg"
+        super().build(input_shape)
+
+    def call(self, x, mask=None):
+        return (K.dot(x, self.W) + self.b) * self.g
+
+    def get_output_shape_for(self, input_shape):
+        return (input_shape[0], 2)
+
+
+def test_lists_that_are_added_to():
+    model = Sequential([Listed(input_shape=(3,))])
+    layer = model.layers[0]
+    assert (len(layer.trainable_weights), len(layer.non_trainable_weights)) == (2, 1)
+    model.compile("sgd", "mse")
+    before = layer.get_weights()
+    model.train_on_batch(draw(4, 3), draw(4, 2))
+    after = layer.get_weights()
+    assert [(a != b).any() for a, b in zip(before, after)] == [True, True, False]
+    assert (after[0] >= 0).all() and not (before[0] >= 0).all()
+
+
+class Twice(L.Wrapper):
+    def build(self, input_shape):
+        if not self.layer.built:
+            self.layer.build(input_shape)
+            self.layer.built = True
+        super().build()
+
+    def get_output_shape_for(self, input_shape):
+        return self.layer.get_output_shape_for(input_shape)
+
+    def call(self, x, mask=None):
+        return 2 * self.layer.call(x)
+
+
+def test_a_wrapper_of_ones_own():
+    model = Sequential([Twice(L.Dense(4), input_shape=(3,))])
+    kernel, bias = model.get_weights()
+    x = draw(2, 3)
+    close(model.predict(x), 2 * (x @ kernel + bias))
+    assert model.output_shape == (None, 4)
+
+
 class Centred(L.Layer):
     def build(self, input_shape):
         self.mean = self.add_weight((input_shape[1],), initializer="zero", name="mean", trainable=False)

@@ -197,11 +197,14 @@ def test_the_learning_phase_of_models_made_under_it():
 @pytest.mark.parametrize("models", [models1, models2])
 def test_configs(models):
     model = network(models)
+    config = model.get_config() if models is models1 else model.get_config()["layers"]
+    assert [entry["class_name"] for entry in config] == ["Dense", "Dense"]
+    assert config[0]["config"]["batch_input_shape"] == (None, 4)
     for copy in (
         models.model_from_json(model.to_json()),
         models.model_from_yaml(model.to_yaml()),
         models.Sequential.from_config(model.get_config()),
-        models.Sequential.from_config(model.get_config()["layers"]),
+        models.Sequential.from_config(model._config_for_files()),
         models.clone_model(model),
     ):
         assert type(copy) is models.Sequential

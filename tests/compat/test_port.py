@@ -155,6 +155,19 @@ def test_python_2_and_today():
     assert found.after == found.before and found.generation == 3
 
 
+def test_files_keep_their_encoding_and_line_ends(tmp_path, capsys):
+    from kbridge import cli
+
+    script = tmp_path / "script.py"
+    text = "# -*- coding: latin-1 -*-\r\nfrom keras.layers import Dropout\r\ns = 'é'; Dropout(p=0.5) # ü\r\n"
+    script.write_bytes(text.encode("latin-1"))
+    assert cli.main(["port", "--write", str(script)]) == 0
+    assert script.read_bytes() == text.replace("p=", "rate=").encode("latin-1")
+    assert list(tmp_path.iterdir()) == [script] and "written in today's words" in capsys.readouterr().err
+    script.write_text("x = (1")
+    assert cli.main(["port", str(script)]) == 1 and "'(' was never closed" in capsys.readouterr().err
+
+
 OF_KERAS_1 = """
 import numpy as np
 from keras.models import Sequential, Model

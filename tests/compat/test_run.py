@@ -173,6 +173,22 @@ def test_python_2(write, tmp_path):
     assert "kbridge: helper.py runs converted from Python 2 (print without parentheses, line 2)" in done.stderr
 
 
+PYTHON2_CHILDREN = """
+import multiprocessing
+def work(x):
+    print 'child', x / 2, __name__
+if __name__ == '__main__':
+    child = multiprocessing.get_context('spawn').Process(target=work, args=(3,))
+    child.start(); child.join()
+    print child.exitcode
+"""
+
+
+def test_processes_of_a_program_of_python_2(write):
+    done = run(write("script.py", PYTHON2_CHILDREN))
+    assert done.stdout == "child 1 __mp_main__\n0\n", done.stderr
+
+
 def test_what_makes_a_program_one_of_python_2():
     from kbridge.compat.python2 import Source
 

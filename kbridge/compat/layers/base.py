@@ -103,19 +103,21 @@ class OldLayer:
 
     @property
     def trainable_weights(self):
-        return self.trainable_variables
+        return _Weights(self.trainable_variables, self._trained)
 
     @trainable_weights.setter
     def trainable_weights(self, variables):
+        variables = _once(variables)
         self._trained = _variables(variables, self, "trainable_weights")
 
     @property
     def non_trainable_weights(self):
         trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.weights if id(v) not in trained]
+        return _Weights([v for v in self.weights if id(v) not in trained], self._untrained)
 
     @non_trainable_weights.setter
     def non_trainable_weights(self, variables):
+        variables = _once(variables)
         self._untrained = _variables(variables, self, "non_trainable_weights")
 
     _trainable_weights = property(lambda self: self._trained, trainable_weights.fset)
@@ -552,6 +554,37 @@ class _AsksForPhase:
 OldLayer.uses_learning_phase = _AsksForPhase()
 
 
+class _Weights(list):
+    """``layer.trainable_weights`` and the like: what is added, or taken out, is so in the layer."""
+
+    def __init__(self, variables, kept):
+        super().__init__(variables)
+        self.kept = kept
+
+    def append(self, variable):
+        self.extend([variable])
+
+    def extend(self, variables):
+        variables = list(variables)
+        self.kept.extend(variables)
+        super().extend(variables)
+
+    def __iadd__(self, variables):
+        self.extend(variables)
+        return self
+
+    def insert(self, index, variable):
+        self.kept.insert(index, variable)
+        super().insert(index, variable)
+
+    def remove(self, variable):
+        for variables in (self.kept, self):
+            variables[:] = [v for v in variables if v is not variable]
+
+    def __reduce__(self):
+        return list, (list(self),)
+
+
 class _Regularizers(list):
     """``layer.regularizers``: a regularizer that was told its variable (``set_param``) is given to that."""
 
@@ -641,6 +674,10 @@ def _count_then(layer):
     if not isinstance(layer, OldLayer):
         return len(layer.weights)
     return len(layer._weights_of_then([np.broadcast_to(np.float32(0), v.shape) for v in layer.weights]))
+
+
+def _once(variables):
+    return list({id(v): v for v in variables}.values())
 
 
 def _variables(values, layer, what):
