@@ -596,9 +596,7 @@ def _holes(file, name):
 
 
 def _bomb(file, name):
-    file.create_dataset("zeros", (4096, 1 << 13), "float32", chunks=(1024, 1 << 13), compression="gzip", fillvalue=0)[
-        ...
-    ] = 0.0
+    file.create_dataset("zeros", data=np.zeros((17 << 20,), "float32"), chunks=(1 << 18,), compression="gzip")
 
 
 def _text(file, name):

@@ -111,6 +111,10 @@ def where(condition, x1=None, x2=None):
     return jnp.where(condition, x1, x2)
 
 
+def settled(x):
+    return lax.optimization_barrier(x)
+
+
 def stop_gradient(variable):
     return lax.stop_gradient(variable)
 

@@ -52,10 +52,14 @@ REAL_KERAS_USERS = {
 _REAL_ONLY = ("keras.src", "keras._tf_keras")
 
 _lock = RLock()
+_PATIENCE = 60  # seconds
 _generation = None  # what is installed
+_turns = 0  # counts the beginnings and the ends of changes between worlds
 _real_in_charge = False  # whether the real world's entries are in sys.modules
 _absent = {}  # the entries of the world that is not in charge
-_originals = {}  # what was put in the place of, while installed
+# what others are put in the place of, while installed
+_original_import, _original_import_module = builtins.__import__, importlib.import_module
+_original_find_spec = importlib.util.find_spec
 
 
 def generation():
@@ -65,19 +69,14 @@ def generation():
 
 def install(chosen, children=True):
     """Let ``import keras`` mean generation ``chosen``: 1, 2 or 3. Its child processes follow if ``children``."""
-    global _generation
+    global _generation, _original_import, _original_import_module, _original_find_spec
     if chosen not in GENERATIONS:
         raise ValueError(f"Keras has the generations 1, 2 and 3. Received: {chosen!r}.")
     with _lock:
         if _generation is None:
             _absent.update(_taken())  # if the real Keras has been imported
-            _originals.update(
-                {
-                    (builtins, "__import__"): builtins.__import__,
-                    (importlib, "import_module"): importlib.import_module,
-                    (importlib.util, "find_spec"): importlib.util.find_spec,
-                }
-            )
+            _original_import, _original_import_module = builtins.__import__, importlib.import_module
+            _original_find_spec = importlib.util.find_spec
             builtins.__import__, importlib.import_module, importlib.util.find_spec = _import, _import_module, _find_spec
             sys.meta_path.insert(0, _Finder)
         elif chosen != _generation:
@@ -93,14 +92,13 @@ def uninstall():
     with _lock:
         if _generation is None:
             return
-        for (owner, name), value in _originals.items():
-            setattr(owner, name, value)
+        builtins.__import__, importlib.import_module = _original_import, _original_import_module
+        importlib.util.find_spec = _original_find_spec
         sys.meta_path.remove(_Finder)
         _taken()
         _follow_numpy(False)
         sys.modules.update(_absent)
         _absent.clear()
-        _originals.clear()
         _generation = None
         os.environ.pop(VARIABLE, None)
         here = _children()
@@ -127,16 +125,27 @@ def _taken():
     return {name: sys.modules.pop(name) for name in list(sys.modules) if _is_keras(name) and not _real_only(name)}
 
 
+def _change(real):
+    """Put the entries of this world into ``sys.modules``, if they are not there."""
+    global _real_in_charge, _absent, _turns
+    if real == _real_in_charge:
+        return
+    _turns += 1
+    _absent, coming = _taken(), _absent
+    sys.modules.update(coming)
+    _real_in_charge = real
+    _turns += 1
+
+
 @contextmanager
 def _world(real, backend=None):
     """Meanwhile, ``sys.modules`` has the entries of this world. The real Keras starts on the engine ``backend``."""
-    global _real_in_charge, _absent
-    with _lock:
+    # Two threads may each hold what the other waits for: Python's lock of a module that is being imported, and this
+    # one. As Python does with its own, the wait comes to an end, and what is there is taken.
+    held = _lock.acquire(timeout=_PATIENCE)
+    try:
         before, variable = _real_in_charge, os.environ.get("KERAS_BACKEND")
-        if real != before:
-            _absent, coming = _taken(), _absent
-            sys.modules.update(coming)
-            _real_in_charge = real
+        _change(real)
         begins = real and backend is not None and "keras.src" not in sys.modules
         if begins:
             os.environ["KERAS_BACKEND"] = backend
@@ -147,10 +156,10 @@ def _world(real, backend=None):
                 os.environ.pop("KERAS_BACKEND", None)
             elif begins:
                 os.environ["KERAS_BACKEND"] = variable
-            if real != before:
-                _absent, coming = _taken(), _absent
-                sys.modules.update(coming)
-                _real_in_charge = before
+            _change(before)
+    finally:
+        if held:
+            _lock.release()
 
 
 def _user(name):
@@ -161,26 +170,45 @@ def _user(name):
 
 def _import(name, globals=None, locals=None, fromlist=(), level=0):
     """``__import__``, which knows who asks."""
-    original = _originals[builtins, "__import__"] if _originals else builtins.__import__
-    if level or name[:5] != "keras" or not _is_keras(name):
+    if name[:5] != "keras" and not level:  # nearly always
+        return _original_import(name, globals, locals, fromlist)
+    original = _original_import
+    if level or not _is_keras(name):
         # Relative imports within the real Keras are of names that need no world, but for its first level.
         if not level or (globals or {}).get("__package__") != "keras":
             return original(name, globals, locals, fromlist, level)
         name, level = importlib.util.resolve_name("." * level + name, "keras"), 0
+    if _generation is None:  # a program that has kept a reference
+        return original(name, globals, locals, fromlist, level)
     user = _user((sys._getframe(1).f_globals if globals is None else globals).get("__name__"))
     if user is None:
-        if _real_in_charge:  # in another thread, or in one that the real Keras has called
-            with _world(real=False):
-                return _for_program(original, name, globals, locals, fromlist)
-        return _for_program(original, name, globals, locals, fromlist)
-    if not _real_in_charge:
-        found = sys.modules.get(name) if _real_only(name) else _absent.get(name)
-        if found is not None and all(hasattr(found, part) for part in fromlist or ()):
-            return found if fromlist else _absent.get("keras", found)
-        if found is not None and fromlist and _real_only(name):
-            return original(name, globals, locals, fromlist, level)
+        if (found := _loaded(name, fromlist, real=False)) is not None:
+            return found
+        with _world(real=False):  # no other thread changes worlds while something is loaded
+            return _for_program(original, name, globals, locals, fromlist)
+    if (found := _loaded(name, fromlist, real=True)) is not None:
+        return found
     with _world(real=True, backend=REAL_KERAS_USERS[user]):
         return original(name, globals, locals, fromlist, level)
+
+
+def _loaded(name, fromlist, real):
+    """What the import gives, where all of it is loaded already; None where it is not, or where it may be changing."""
+    turn = _turns
+    if turn % 2 or (_real_in_charge and not real):
+        return None
+    world = _absent if real and not _real_in_charge else sys.modules
+    found, first = (sys.modules if _real_only(name) else world).get(name), world.get("keras")
+    if found is None or first is None or turn != _turns or _is_partial(found):
+        return None
+    if not fromlist:
+        return first
+    # "*" may stand for modules that are not loaded
+    return found if all(part != "*" and hasattr(found, part) for part in fromlist) else None
+
+
+def _is_partial(module):
+    return getattr(getattr(module, "__spec__", None), "_initializing", False)
 
 
 def _for_program(original, name, globals, locals, fromlist):
@@ -213,19 +241,18 @@ def _import_module(name, package=None):
             raise TypeError(f"the 'package' argument is required to perform a relative import for {name!r}")
         name = importlib.util.resolve_name(name, package)
     if not _is_keras(name):
-        return _originals[importlib, "import_module"](name)
+        return _original_import_module(name)
     # with a name to import from it, the module itself is returned, not the first of its parents
     return _import(name, sys._getframe(1).f_globals, None, ("__name__",))
 
 
 def _find_spec(name, package=None):
     """``importlib.util.find_spec``, which knows who asks."""
-    original = _originals[importlib.util, "find_spec"]
     asks = sys._getframe(1).f_globals.get("__name__")
     if not isinstance(name, str) or not _is_keras(name) or bool(_user(asks)) == _real_in_charge:
-        return original(name, package)
+        return _original_find_spec(name, package)
     with _world(real=not _real_in_charge):
-        return original(name, package)
+        return _original_find_spec(name, package)
 
 
 def _follow_numpy(follow):

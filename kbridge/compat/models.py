@@ -17,6 +17,7 @@ from kbridge.compat.door import DoorType, Translation, automatic_name, parse
 from kbridge.compat.networks import OldNetwork, is_of
 from kbridge.compat.stacks import OldSequential
 from kbridge.compat.told import OldCallbackList
+from kbridge.layers.layer import within_call
 from kbridge.training import data as data_module
 from kbridge.training import fitting
 from kbridge.training.objectives import flat_by_name
@@ -297,8 +298,6 @@ class OldModel(OldNetwork):
         training = training if self._phase is None else self._phase
         if self._targets_now is None:
             return super()._forward(inputs, training)
-        from kbridge.layers.layer import within_call
-
         with within_call(self, training):
             return self._beside.run(self, inputs, self._targets_now, training)
 
@@ -782,6 +781,7 @@ def dialect_classes(dialect):
             stands_for = objects.name_at_home(member)
             if stands_for is not None and not objects.is_home(member):
                 found.setdefault(stands_for, member)
+                found.setdefault(member.__name__, member)
     return found
 
 

@@ -42,7 +42,7 @@ class OldCallbackList(CallbackList):
 
     def set_model(self, model):
         super().set_model(model)
-        model._by_batch = self.act_on_batches
+        model._by_batch = self.act_on_batches and model.steps_per_execution in ("auto", 1)
         for callback in self.callbacks:
             callback.validation_data = getattr(model, "validation_data", None)
         if not isinstance(getattr(self.history, "history", None), OldLogs) and self.history is not None:
@@ -60,7 +60,7 @@ class OldCallbackList(CallbackList):
             history.history = OldLogs(history.history)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._means = Means() if self.act_on_batches else None
+        self._means = Means() if self.model._by_batch else None
         super().on_epoch_begin(epoch, OldLogs(logs or {}))
 
     def on_epoch_end(self, epoch, logs=None):

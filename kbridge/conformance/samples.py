@@ -203,6 +203,7 @@ add("matmul", C(f(2, 2, 3), f(3, 2)), C(f(2, 1, 2, 3), f(3, 3, 2)), C(i(2, 3), i
 add("matmul", C(i(2, 3, dtype="int8"), i(3, 2, dtype="int8")), C(f(2, 3), f(2, 3, 3)), ref=np)
 add("dense", C(f(2, 3), f(3, 4)), C(f(2, 3), f(3, 4), f(4)), C(f(2, 2, 3), f(3, 4), f(4)),
     ref=lambda x, k, c=0: x @ k + c, smooth=True)
+add("settled", C(f(2, 3)), C(f()), ref=lambda x: x, smooth=True)
 add("dot", C(f(2, 3), f(3, 2)), C(f(3), f(3)), C(f(2, 2, 3), f(2, 3, 2)), C(f(2, 3), 2.0), C(f(), f(3)), ref=np)
 add("inner", C(f(3), f(3)), C(f(2, 3), f(4, 3)), ref=np)
 add("outer", C(f(3), f(2)), C(f(2, 2), f(3)), ref=np)

@@ -193,8 +193,8 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", dtype=self.dtype, name="count")
 
     def update_state(self, values, sample_weight=None):
-        if type(sample_weight) is int and getattr(values, "shape", None) == ():  # the mean of so many samples
-            self.total.assign_add(values * sample_weight)
+        if type(sample_weight) is int and getattr(values, "shape", None) == ():  # the mean of so many: of ones it is 1
+            self.total.assign_add(ops.fused.settled(values) * sample_weight)
             self.count.assign_add(sample_weight)
             return
         values, weights = _per_sample(values, sample_weight, self.dtype, ops.mean)

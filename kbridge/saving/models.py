@@ -204,8 +204,10 @@ def _load_old(source, custom_objects, compile):
     if not old_hdf5.is_old(source):
         raise CorruptFileError(name, "", "it holds weights alone. Make the model and write: model.load_weights(...).")
     old = old_hdf5.OldFile(source)
+    borrowed = {}
     with objects.CustomObjectScope(custom_objects):
-        config = old_hdf5.config_of(old)
+        config = old_hdf5.config_of(old, borrowed)
+    custom_objects = {**borrowed, **(custom_objects or {})}
     config = check_config(config, name, old_hdf5.CONFIG, custom_objects, compile)
     with allowing(2 * state.total_bytes(source.entries.values()) + _SPARE, name, old_hdf5.CONFIG):
         model = build(config, custom_objects, name, old_hdf5.CONFIG)

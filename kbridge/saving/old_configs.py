@@ -17,6 +17,7 @@ _PUBLIC_MODULE = "keras.layers"
 
 
 _notes = ContextVar("kbridge_conversions", default=None)
+_borrowed = ContextVar("kbridge_borrowed", default=None)
 
 
 @contextmanager
@@ -62,9 +63,16 @@ def _mentions(value, names):
     return isinstance(value, list) and any(_mentions(item, names) for item in value)
 
 
-def modern(config, era):
-    """``config``, the description of a model or of another object, in the words of today."""
-    return _value(config, era)
+def modern(config, era, borrowed=None):
+    """``config``, the description of a model or of another object, in the words of today.
+
+    ``borrowed``, a dict, is given the classes of old layers that nothing of today stands for, by their names.
+    """
+    token = _borrowed.set({} if borrowed is None else borrowed)
+    try:
+        return _value(config, era)
+    finally:
+        _borrowed.reset(token)
 
 
 def _value(value, era):
@@ -83,6 +91,8 @@ def _object(described, era):
         return described
     short = name.rpartition(">")[2]
     found = objects.get_registered_object(name) or objects.get_registered_object(short)
+    if found is None and (borrowed := _of_dialect(short, config, era)) is not None:
+        _borrowed.get()[short] = found = borrowed
     if found is not None and name not in _MODELS and not (inspect.isclass(found) and found in objects._home):
         # the caller's own class, which knows its own arguments
         return {**described, "class_name": short, "registered_name": name, "config": _value(config, era)}
@@ -137,11 +147,20 @@ def _class_of(name):
         found = objects._published(module, name)
         if found is not None:
             return found
+    return None
+
+
+def _of_dialect(name, config, era):
+    """The layer of that time called ``name``, if nothing of today stands for it."""
+    known = name in eras.CLASSES or name in _PREPARE or name in _MODELS or _class_of(name) is not None
+    if era == 3 or (known and not (name == "Merge" and not _merges_plainly(config))):
+        return None
     try:  # a floor above: asked only when a file needs it
-        dialects = importlib.import_module("kbridge.compat.layers.saved")
+        layers = importlib.import_module(f"kbridge.compat.keras{era}.layers")
     except ImportError:
         return None
-    return getattr(dialects, name, None)
+    found = getattr(layers, name, None)
+    return found if isinstance(found, type) and issubclass(found, Layer) else None
 
 
 @functools.lru_cache(None)
@@ -271,20 +290,27 @@ def _embedding(config):
         )
 
 
+def _merges_plainly(config):
+    mode = config.get("mode", "sum") if isinstance(config, dict) else None
+    return config.get("mode_type", "raw") == "raw" and isinstance(mode, str) and mode in (*eras.MERGES, "dot", "cos")
+
+
 def _merge(config):
+    plainly = _merges_plainly(config)
     mode = config.pop("mode", "sum")
     kind = config.pop("mode_type", "raw")
     axis, axes = config.pop("concat_axis", -1), config.pop("dot_axes", -1)
     for key in ("output_shape", "output_shape_type", "output_mask", "output_mask_type", "arguments", "layers"):
         config.pop(key, None)
-    if kind != "raw" or not isinstance(mode, str) or mode not in (*eras.MERGES, "dot"):
+    if not plainly:
         raise OldConfigError(
             f"Merge '{config.get('name')}' has mode={str(mode)[:60]!r} ({kind}), which no layer of today computes. "
             f"Pass a class of your own: custom_objects={{'Merge': ...}}."
         )
     if mode == "concat":
         config["axis"] = axis
-    if mode == "dot":
+    if mode in ("dot", "cos"):
+        config["normalize"] = mode == "cos"
         config["axes"] = axes[0] if isinstance(axes, list) and axes and isinstance(axes[0], list) else axes
         return "Dot"
     return eras.MERGES[mode]

@@ -109,8 +109,8 @@ def is_old(source):
     return "model_weights" in source.groups or any(mark in source.attributes() for mark in _ROOT_MARKS)
 
 
-def config_of(old):
-    """The config of the model in an ``OldFile``, in the words of today."""
+def config_of(old, borrowed=None):
+    """The config of the model in an ``OldFile``, in the words of today. ``borrowed``: see ``old_configs.modern``."""
     config = old.json("model_config")
     if config is None:
         raise CorruptFileError(
@@ -118,13 +118,13 @@ def config_of(old):
             "model_config",
             "it holds weights, but no model. Make the model and write: model.load_weights(...).",
         )
-    return translated(config, old.era, old.name, "model_config")
+    return translated(config, old.era, old.name, CONFIG, borrowed)
 
 
-def translated(config, era, file, place):
+def translated(config, era, file, place, borrowed=None):
     """``old_configs.modern``, with the one exception for what is not right."""
     try:
-        return old_configs.modern(config, era)
+        return old_configs.modern(config, era, borrowed)
     except FileRefusedError:
         raise
     except Exception as error:  # whatever a config that is not right leads to

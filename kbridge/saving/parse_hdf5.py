@@ -138,7 +138,7 @@ class Hdf5:
         elif dtype is None:
             raise self._unsafe(path, "its values are no numbers.")
         shape = fmt.dataspace(fmt.Cursor(parts[fmt.DATASPACE]))
-        if shape is None or math.prod(dim for dim in shape if dim) > 1 << 48:
+        if shape is None or (0 in shape and math.prod(dim for dim in shape if dim) > 1 << 48):
             raise self._corrupt(path, "it has no shape that an array can have.")
         nbytes = math.prod(shape) * kind.size
         entry = Entry(shape, dtype, nbytes, place)

@@ -38,7 +38,9 @@ def built(config, custom_objects, name):
         raise CorruptFileError(name, "", "it does not describe a model.")
     with objects.CustomObjectScope(custom_objects):
         if old_configs.is_old(config):
-            config = old_hdf5.translated(config, old_configs.guessed_era(config), name, "")
+            borrowed = {}
+            config = old_hdf5.translated(config, old_configs.guessed_era(config), name, "", borrowed)
+            custom_objects = {**borrowed, **(custom_objects or {})}
         config = check_config(config, name, "", custom_objects)
         with allowing(_memory(), name, ""):
             return build(config, custom_objects, name, "")

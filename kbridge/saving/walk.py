@@ -5,7 +5,7 @@ an object goes by its class, with a number behind it from the second of a class 
 under the first path that leads to it.
 """
 
-from kbridge import layers
+from kbridge import layers, objects
 from kbridge.backend import names
 from kbridge.layers.layer import Layer
 from kbridge.losses import Loss
@@ -54,7 +54,8 @@ def _in_container(path, container, seen):
     counts = {}
     for item in list(container.values() if isinstance(container, dict) else container):
         if isinstance(item, _KINDS):
-            name = names.snake_case(type(item).__name__)
+            # a class that stands in for another is filed as that one
+            name = names.snake_case(objects.name_at_home(type(item)) or type(item).__name__)
         elif isinstance(item, (list, tuple, dict, set)):
             name = "container"
         else:

@@ -8,7 +8,7 @@ from kbridge.backend import registry
 from kbridge.compat.keras1 import activations, constraints, initializations, regularizers
 from kbridge.compat.keras1 import backend as K
 from kbridge.compat.keras1 import layers as L
-from kbridge.compat.keras1.models import Model, Sequential, model_from_json
+from kbridge.compat.keras1.models import Model, Sequential, load_model, model_from_json
 
 pytestmark = pytest.mark.filterwarnings("ignore::kbridge.compat.notes.OldCallWarning")
 rng = np.random.RandomState(0)
@@ -734,6 +734,50 @@ def test_a_recurrent_layer_of_ones_own():
     for step in x.transpose(1, 0, 2):
         h = np.tanh(step @ model.get_weights()[0] + h)
     close(model.predict(x), h)
+
+
+# -- files
+
+
+def _dense():
+    model = Sequential([L.MaxoutDense(4, input_dim=3), L.Highway(activation="tanh"), L.BatchNormalization(mode=1)])
+    for layer in (L.SReLU(), L.ParametricSoftplus(), L.ThresholdedReLU(0.1), L.Dense(3, activation="hard_sigmoid")):
+        model.add(layer)
+    return model, draw(5, 3)
+
+
+def _sequences():
+    model = Sequential([L.Embedding(10, 4, input_length=5, dropout=0.2)])
+    model.add(L.Bidirectional(L.LSTM(3, return_sequences=True)))
+    model.add(L.GRU(3, return_sequences=True))
+    for layer in (L.TimeDistributedDense(2), L.TimeDistributed(L.Dense(2)), L.LocallyConnected1D(2, 2)):
+        model.add(layer)
+    model.add(L.Convolution1D(2, 2))
+    return model, rng.randint(0, 10, (2, 5))
+
+
+def _images():
+    model = Sequential([L.Convolution2D(4, 3, 3, dim_ordering="th", input_shape=(2, 9, 9))])
+    model.add(L.Deconvolution2D(3, 3, 3, output_shape=(None, 3, 9, 9), dim_ordering="th"))
+    model.add(L.SeparableConvolution2D(3, 2, 2, dim_ordering="th"))
+    model.add(L.AtrousConvolution2D(3, 2, 2, atrous_rate=(2, 2), dim_ordering="th"))
+    model.add(L.ZeroPadding2D((1, 2, 0, 1), dim_ordering="th"))
+    return model, draw(2, 2, 9, 9)
+
+
+@pytest.mark.parametrize("make", [_dense, _sequences, _images])
+def test_files_and_configs(make, tmp_path):
+    model, x = make()
+    wanted = model.predict(x)
+    copies = [model_from_json(model.to_json()), Sequential.from_config(model.get_config())]
+    for copy in copies:
+        copy.set_weights(model.get_weights())
+    for kind in ("h5", "keras"):
+        model.save(str(tmp_path / f"model.{kind}"))
+        copies.append(load_model(str(tmp_path / f"model.{kind}")))
+    for copy in copies:
+        close(copy.predict(x), wanted)
+        assert [w.shape for w in copy.get_weights()] == [w.shape for w in model.get_weights()]
 
 
 # -- names

@@ -303,6 +303,30 @@ def test_what_is_trained_is_settled_by_compile(engine):
     assert len(joined._collected_trainable_weights) == 2 and other.trainable_weights
 
 
+def test_one_optimizer_for_two_models(engine):
+    optimizer = optimizers.Adam(0.01, 0.5)
+    judge, maker = network(), models2.Sequential([layers.Dense(4, input_shape=(3,))])
+    judge.compile(optimizer, "binary_crossentropy")
+    judge.trainable = False
+    inputs = layers.Input((3,))
+    both = models2.Model(inputs, judge(maker(inputs)))
+    both.compile(optimizer, "binary_crossentropy")
+    for _ in range(2):
+        for model, x, fixed in ((judge, X, maker), (both, X[:, :3], judge)):
+            before = [w.get_weights()[0] for w in (judge, maker)]
+            model.train_on_batch(x, Y)
+            same = [np.array_equal(w, m.get_weights()[0]) for w, m in zip(before, (judge, maker))]
+            assert same == [fixed is judge, fixed is maker]
+    assert K.get_value(optimizer.iterations) == 4
+
+
+def test_metrics_of_several_batches():
+    model = compiled(optimizer=optimizers.SGD(lr=0.0))
+    first, second = (model.test_on_batch(X[i : i + 30], Y[i : i + 30]) for i in (0, 30))
+    model.train_on_batch(X[:30], Y[:30])
+    assert model.train_on_batch(X[30:], Y[30:], reset_metrics=False) == pytest.approx((first + second) / 2, rel=1e-5)
+
+
 # -- callbacks
 
 

@@ -1,6 +1,8 @@
 """How the calls of Keras 1's layers are read: what the doors' ``before`` and ``prepare`` do."""
 
-from kbridge import initializers
+import numpy as np
+
+from kbridge import initializers, objects
 
 
 def last(filled, today):
@@ -76,8 +78,6 @@ class ForgetBias(initializers.Initializer):
         self.forget = initializers.get(forget)
 
     def draw(self, shape, dtype=None):
-        import numpy as np
-
         units = shape[0] // 4
         bias = np.zeros(shape, "float32")
         bias[units : 2 * units] = initializers.get(self.forget).draw((units,), dtype=dtype)
@@ -85,6 +85,9 @@ class ForgetBias(initializers.Initializer):
 
     def get_config(self):
         return {"forget": initializers.serialize(self.forget)}
+
+
+objects.publish("keras.legacy.initializers", ForgetBias)
 
 
 def forget_gate(filled, today):

@@ -1,37 +1,18 @@
 """Nodes as Keras 1 and 2 had them: one application of a layer, told by layers, indices, tensors, masks and shapes."""
 
 from kbridge.backend.symbolic import KerasTensor
-from kbridge.backend.symbolic import Node as Today
 from kbridge.backend.tree import flatten
 from kbridge.layers.layer import Layer
 
 
 class Node:
-    """A view of a node of today's graphs. Made by hand, it notes that ``outbound_layer`` made tensors of others.
+    """A view of a node of today's graphs."""
 
-    The layers, indices, masks and shapes are those that the tensors themselves tell of.
-    """
+    def __init__(self, node):
+        self.node = node
 
-    def __init__(
-        self,
-        outbound_layer,
-        inbound_layers,
-        node_indices,
-        tensor_indices,
-        input_tensors,
-        output_tensors,
-        input_masks=None,
-        output_masks=None,
-        input_shapes=None,
-        output_shapes=None,
-        arguments=None,
-    ):
-        inputs, outputs = (x[0] if len(x) == 1 else list(x) for x in (input_tensors, output_tensors))
-        self.node = Today(outbound_layer, (inputs,), dict(arguments or {}), outputs)
-        outbound_layer._nodes.append(self.node)
-
-    @classmethod
-    def create_node(cls, outbound_layer, inbound_layers, node_indices=None, tensor_indices=None):
+    @staticmethod
+    def create_node(outbound_layer, inbound_layers, node_indices=None, tensor_indices=None):
         """Call ``outbound_layer`` on outputs of other layers; the node of that."""
         outbound_layer.add_inbound_node(inbound_layers, node_indices, tensor_indices)
         return of(outbound_layer._nodes[-1])
@@ -106,6 +87,4 @@ class Node:
 
 def of(node):
     """The view of ``node``."""
-    view = object.__new__(Node)
-    view.node = node
-    return view
+    return Node(node)

@@ -8,7 +8,7 @@ from kbridge.backend.symbolic import KerasTensor
 from kbridge.backend.tree import flatten
 from kbridge.compat.generic import func_dump, func_load, object_list_uid, slice_arrays, to_list
 from kbridge.compat.keras1.layers import Input, InputLayer, InputSpec, Layer, Merge, merge
-from kbridge.compat.layers.nodes import Node
+from kbridge.compat.keras2.engine import Node
 from kbridge.lazy import later
 
 _find, _listed = later(
