@@ -467,7 +467,8 @@ def test_lambdas_are_told_when_saved_and_given_when_loaded(tmp_path):
         model.save(tmp_path / "model.h5")
     with pytest.raises(UnsafeFileError, match=r"custom_objects=\{'triple': function\}"):
         saving.load_model(tmp_path / "model.h5", safe_mode=False)
-    found = saving.load_model(tmp_path / "model.h5", {"triple": lambda x: 3.0 * x}, compile=False)
+    with saving.custom_object_scope({"triple": lambda x: 3.0 * x}):
+        found = saving.load_model(tmp_path / "model.h5", compile=False)
     close(predict(found, np.ones((2, 4), "float32")), 3)
 
 

@@ -159,7 +159,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         optimizer = self.model.optimizer
-        rate = self.schedule(epoch, _rate(optimizer)) if self._takes_rate() else self.schedule(epoch)
+        rate = self.schedule(epoch, rate_of(optimizer)) if self._takes_rate() else self.schedule(epoch)
         try:
             rate = _number(rate)
         except (TypeError, ValueError):
@@ -182,14 +182,14 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            logs["learning_rate"] = _rate(self.model.optimizer)
+            logs["learning_rate"] = rate_of(self.model.optimizer)
 
 
 def _number(value):
     return float(to_floats({"value": value})["value"])
 
 
-def _rate(optimizer):
+def rate_of(optimizer):
     return _number(optimizer.learning_rate)
 
 
@@ -244,7 +244,7 @@ class ReduceLROnPlateau(Monitor):
         return self.cooldown_counter > 0
 
     def on_epoch_end(self, epoch, logs=None):
-        rate = _rate(self.model.optimizer)
+        rate = rate_of(self.model.optimizer)
         if logs is not None:
             logs["learning_rate"] = rate
         value = self._value(logs)

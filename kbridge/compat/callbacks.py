@@ -5,7 +5,7 @@ import warnings
 
 from kbridge import callbacks as today
 from kbridge.callbacks.checkpoints import ModelCheckpoint as _ModelCheckpoint
-from kbridge.callbacks.course import Monitor, _rate
+from kbridge.callbacks.course import Monitor, rate_of
 from kbridge.compat.logs import OldLogs
 from kbridge.compat.told import OldHistory
 
@@ -323,7 +323,7 @@ class ReduceLROnPlateau(_Patient):
         return self.cooldown_counter > 0
 
     def on_epoch_end(self, epoch, logs=None):
-        rate = _rate(self.model.optimizer)
+        rate = rate_of(self.model.optimizer)
         if logs is not None:
             logs["lr"] = rate
         value = self.get_monitor_value(logs)
@@ -367,7 +367,7 @@ class LearningRateScheduler(Callback, today.LearningRateScheduler):
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            logs["lr"] = _rate(self.model.optimizer)
+            logs["lr"] = rate_of(self.model.optimizer)
 
 
 class LearningRateScheduler1(LearningRateScheduler):

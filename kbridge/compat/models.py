@@ -21,7 +21,7 @@ from kbridge.layers.layer import within_call
 from kbridge.training import data as data_module
 from kbridge.training import fitting
 from kbridge.training.objectives import flat_by_name
-from kbridge.training.trainer import Trainer, _count, _weights_by_name
+from kbridge.training.trainer import Trainer, sample_count, weights_by_name
 
 
 class OldModel(OldNetwork):
@@ -316,9 +316,9 @@ class OldModel(OldNetwork):
         losses, _ = self._objectives(y_pred)
         names = losses.names
         outputs, own, added, _ = self._split(y_pred)
-        total, parts = losses(flat_by_name(y, names, "targets"), outputs, _weights_by_name(sample_weight, names), own)
+        total, parts = losses(flat_by_name(y, names, "targets"), outputs, weights_by_name(sample_weight, names), own)
         if losses.trackers:
-            losses.track(parts, _count(x))
+            losses.track(parts, sample_count(x))
         for penalty in [*Trainer.losses.fget(self), *added]:
             penalty = ops.mean(penalty) if len(getattr(penalty, "shape", ())) else penalty
             total = penalty if total is None else total + ops.cast(penalty, total.dtype)
@@ -782,6 +782,7 @@ def dialect_classes(dialect):
             if stands_for is not None and not objects.is_home(member):
                 found.setdefault(stands_for, member)
                 found.setdefault(member.__name__, member)
+    found.setdefault("Merge", dialect_module(dialect, "layers").Merge)
     return found
 
 

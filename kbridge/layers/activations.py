@@ -5,7 +5,7 @@ from kbridge.layers.input_spec import InputSpec
 from kbridge.layers.layer import Layer
 
 
-class _Elementwise(Layer):
+class Elementwise(Layer):
     """A layer without variables whose output has the shape of its input."""
 
     supports_masking = True
@@ -18,7 +18,7 @@ class _Elementwise(Layer):
         return input_shape
 
 
-class Activation(_Elementwise):
+class Activation(Elementwise):
     """Applies ``activation``, a function or a name."""
 
     def __init__(self, activation, **kwargs):
@@ -32,7 +32,7 @@ class Activation(_Elementwise):
         return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
-class ReLU(_Elementwise):
+class ReLU(Elementwise):
     """``max(x, 0)``, or with a slope below ``threshold`` and a ceiling at ``max_value``."""
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
@@ -54,7 +54,7 @@ class ReLU(_Elementwise):
         }
 
 
-class LeakyReLU(_Elementwise):
+class LeakyReLU(Elementwise):
     """``x`` where positive, ``negative_slope * x`` elsewhere."""
 
     def __init__(self, negative_slope=0.3, **kwargs):
@@ -74,7 +74,7 @@ class LeakyReLU(_Elementwise):
         return {**super().get_config(), "negative_slope": self.negative_slope}
 
 
-class ELU(_Elementwise):
+class ELU(Elementwise):
     """``x`` where positive, ``alpha * (exp(x) - 1)`` elsewhere."""
 
     def __init__(self, alpha=1.0, **kwargs):
@@ -142,7 +142,7 @@ class PReLU(Layer):
         }
 
 
-class Softmax(_Elementwise):
+class Softmax(Elementwise):
     """Softmax over ``axis`` (one or several); where ``mask`` is False the result is 0."""
 
     def __init__(self, axis=-1, **kwargs):

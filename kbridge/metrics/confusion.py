@@ -217,7 +217,7 @@ class Recall(_Share):
     counted = (TRUE_POSITIVES, FALSE_NEGATIVES)
 
 
-class _BestUnderConstraint(_Counting):
+class BestUnderConstraint(_Counting):
     """The best of one rate over all thresholds at which another one is at least ``value``."""
 
     constraint = None  # the name of the argument, and of the rate that is constrained
@@ -260,7 +260,7 @@ _PRECISION = (TRUE_POSITIVES, FALSE_POSITIVES)
 _SPECIFICITY = (TRUE_NEGATIVES, FALSE_POSITIVES)
 
 
-class SensitivityAtSpecificity(_BestUnderConstraint):
+class SensitivityAtSpecificity(BestUnderConstraint):
     """The best sensitivity (recall) at a specificity of at least ``specificity``."""
 
     constraint, rates = "specificity", (_SPECIFICITY, _RECALL)
@@ -269,7 +269,7 @@ class SensitivityAtSpecificity(_BestUnderConstraint):
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
 
-class SpecificityAtSensitivity(_BestUnderConstraint):
+class SpecificityAtSensitivity(BestUnderConstraint):
     """The best specificity at a sensitivity (recall) of at least ``sensitivity``."""
 
     constraint, rates = "sensitivity", (_RECALL, _SPECIFICITY)
@@ -278,7 +278,7 @@ class SpecificityAtSensitivity(_BestUnderConstraint):
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
 
-class PrecisionAtRecall(_BestUnderConstraint):
+class PrecisionAtRecall(BestUnderConstraint):
     """The best precision at a recall of at least ``recall``."""
 
     constraint, rates = "recall", (_RECALL, _PRECISION)
@@ -287,7 +287,7 @@ class PrecisionAtRecall(_BestUnderConstraint):
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
 
-class RecallAtPrecision(_BestUnderConstraint):
+class RecallAtPrecision(BestUnderConstraint):
     """The best recall at a precision of at least ``precision``."""
 
     constraint, rates = "precision", (_PRECISION, _RECALL)

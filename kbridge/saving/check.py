@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from math import prod
 
+from kbridge import objects
 from kbridge.backend.variable import allowance, numpy_dtype
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
 
@@ -41,6 +42,10 @@ class _Check:
     def _at(self, where):
         return f"{self.place}: {where.removeprefix('.')}" if where else self.place
 
+    def _given(self, name):
+        """What the caller says that ``name`` stands for: here, by a scope, or by registering it."""
+        return objects.get_registered_object(name, self.custom_objects)
+
     def of(self, value, where):
         if isinstance(value, list):
             return [self.of(item, f"{where}[{i}]") for i, item in enumerate(value)]
@@ -71,7 +76,7 @@ class _Check:
             raise UnsafeFileError(self.file, self._at(where), why)
         if name == "__lambda__":
             raise self._code(where, None)
-        if name in _MADE_OF_CODE and name not in self.custom_objects:
+        if name in _MADE_OF_CODE and self._given(name) is None:
             raise UnsafeFileError(
                 self.file,
                 self._at(where),
@@ -104,7 +109,7 @@ class _Check:
             if not of_now and not of_old:
                 continue
             name = config.get("name")
-            if part != "function" or not isinstance(name, str) or not callable(self.custom_objects.get(name)):
+            if part != "function" or not isinstance(name, str) or not callable(self._given(name)):
                 raise self._code(f"{where}.config.{part}", name)
             found[part] = {
                 "module": "builtins",

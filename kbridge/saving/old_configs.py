@@ -110,7 +110,7 @@ def _object(described, era):
 def _plain(described, name, era):
     """The description of a layer, an initializer and so on."""
     config = {key: _value(value, era) for key, value in described["config"].items()}
-    if name in eras.CLASSES and _in_scope(name):
+    if (name in eras.CLASSES or name == "Merge") and _in_scope(name):
         new = name
     else:
         prepare = _PREPARE.get(name)
@@ -366,7 +366,8 @@ def _sequential(described, era):
         config = {"name": described.get("name"), "layers": config}
     layers = [_named(layer) for layer in config["layers"]]
     first = layers[0] if layers else {}
-    if first.get("class_name") == "Merge" and isinstance(first.get("config", {}).get("layers"), list):
+    merges = first.get("class_name") == "Merge" and isinstance(first.get("config", {}).get("layers"), list)
+    if merges and not _in_scope("Merge"):
         return _after_merge(described, config, layers, era)
     found = {key: config[key] for key in ("trainable", "build_input_shape") if config.get(key) is not None}
     found.update(name=config.get("name") or described.get("name"), layers=_value(layers, era))

@@ -13,7 +13,7 @@ from kbridge.backend.variable import numpy_dtype
 from kbridge.saving import old_configs
 from kbridge.saving.errors import CorruptFileError, FileRefusedError
 from kbridge.saving.old_training import compile_as_told, restore_optimizer
-from kbridge.saving.old_weights import MisfitError, Origin, fitted, weights_of
+from kbridge.saving.old_weights import MisfitError, Origin, fitted, one_by_one, weights_of
 from kbridge.saving.parse_json import parse_json
 
 _ROOT_MARKS = ("layer_names", "layer_names0", "nb_layers", "model_config")
@@ -201,7 +201,7 @@ def _top(model, old):
 
 def _by_order(model, old):
     stored = [(name, arrays) for name, arrays in old.layers if arrays and name != _TOP]
-    own = [layer for layer in model.layers if weights_of(layer)]
+    own = [layer for layer in one_by_one(model.layers) if weights_of(layer)]
     names = [layer.name for layer in own]
     if len(own) != len(stored):
         flat = _flat(model)  # Keras 1 wrote the layers of a Sequential in a Sequential one by one
@@ -224,7 +224,7 @@ def _flat(model):
     from kbridge.models import Model
 
     found = []
-    for layer in model.layers:
+    for layer in one_by_one(model.layers):
         if isinstance(layer, Model):
             found += _flat(layer)
         elif weights_of(layer):
@@ -236,7 +236,7 @@ def _by_name(model, old):
     if "nb_layers" in old.group:
         raise CorruptFileError(old.name, old.prefix or "/", "its layers have no names, so by_name=True cannot be used.")
     own = {}
-    for layer in [*model.layers, *_flat(model)]:
+    for layer in [*one_by_one(model.layers), *_flat(model)]:
         own.setdefault(layer.name, layer)
     found = [(own[name], name, arrays) for name, arrays in old.layers if arrays and name in own]
     return found + _top(model, old)

@@ -36,6 +36,16 @@ def weights_of(layer):
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
+def one_by_one(layers):
+    """``layers``, where those of the branches stand in place of a layer that joins them: so files keep their weights."""
+    found = {}
+    for layer in layers:
+        branches = getattr(layer, "branches_in_files", None)
+        for one in [layer] if branches is None else one_by_one(branches):
+            found.setdefault(id(one), one)
+    return list(found.values())
+
+
 def fitted(layer, arrays, origin, names=()):
     """Pairs (variable, array) for ``layer``, from the arrays that a file has for it, whose names are ``names``."""
     arrays = list(arrays)

@@ -8,7 +8,7 @@ import numpy as np
 from kbridge import __version__, losses, objects
 from kbridge.saving import atomic, eras
 from kbridge.saving.old_configs import _RECURRENT
-from kbridge.saving.old_weights import weights_of
+from kbridge.saving.old_weights import one_by_one, weights_of
 from kbridge.saving.write_hdf5 import as_array
 
 KERAS_2, KERAS_3 = "2.19.0", "3.15.1"  # whose words a file is in
@@ -75,7 +75,7 @@ def _opened(file):
 
 
 def _write_weights(model, group, version):
-    layers = list(model.layers)
+    layers = one_by_one(model.layers)
     group.attrs.update(keras_version=version, backend=_BACKEND)
     _write_names(group, "layer_names", [layer.name for layer in layers])
     for layer in layers:

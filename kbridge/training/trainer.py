@@ -151,10 +151,10 @@ class Trainer(Surface):
         losses, _ = self._objectives(y_pred)
         names = losses.names
         total, parts = losses(
-            flat_by_name(y, names, "targets"), flatten([y_pred]), _weights_by_name(sample_weight, names)
+            flat_by_name(y, names, "targets"), flatten([y_pred]), weights_by_name(sample_weight, names)
         )
         if losses.trackers:
-            losses.track(parts, _count(x))
+            losses.track(parts, sample_count(x))
         for penalty in self.losses:
             total = penalty if total is None else total + ops.cast(penalty, total.dtype)
         if total is None:
@@ -170,7 +170,7 @@ class Trainer(Surface):
         if metrics.entries is None:
             metrics.build(y_true, outputs)
         if metrics.entries:
-            metrics.update(y_true, outputs, _weights_by_name(sample_weight, metrics.names))
+            metrics.update(y_true, outputs, weights_by_name(sample_weight, metrics.names))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Update the metrics with a batch, and return their values so far, by name."""
@@ -232,7 +232,7 @@ class Trainer(Surface):
             self.optimizer.apply(gradients, variables)
         else:
             _, (loss, y_pred) = objective()
-        self._loss_tracker.update_state(loss, sample_weight=_count(x))
+        self._loss_tracker.update_state(loss, sample_weight=sample_count(x))
         self._update_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data):
@@ -244,7 +244,7 @@ class Trainer(Surface):
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._forward(x, training=False)
         loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
-        self._loss_tracker.update_state(loss, sample_weight=_count(x))
+        self._loss_tracker.update_state(loss, sample_weight=sample_count(x))
         self._update_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data):
@@ -587,14 +587,14 @@ class _Known:
         return self._model._all_metrics()
 
 
-def _weights_by_name(sample_weight, names):
+def weights_by_name(sample_weight, names):
     """A weight for each output; one array alone counts for all of them."""
     if sample_weight is not None and not isinstance(sample_weight, (list, tuple, dict)):
         return [sample_weight] * len(names)
     return flat_by_name(sample_weight, names, "sample weights")
 
 
-def _count(x):
+def sample_count(x):
     """The number of samples in a batch."""
     first = flatten([x])[0]
     return first.shape[0] if first.dtype == object else ops.shape(first)[0]  # text is no engine's tensor

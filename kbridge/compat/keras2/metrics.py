@@ -49,7 +49,7 @@ from kbridge.metrics import (
     sparse_categorical_accuracy,
     top_k_categorical_accuracy,
 )
-from kbridge.metrics.confusion import _BestUnderConstraint as SensitivitySpecificityBase
+from kbridge.metrics.confusion import BestUnderConstraint as SensitivitySpecificityBase
 
 cosine = cosine_similarity = cosine_proximity
 fscore = f1score = fmeasure

@@ -1,10 +1,10 @@
 """Activations as layers that Keras 2 had, where today's Keras has them not or otherwise."""
 
 from kbridge import activations, objects, ops
-from kbridge.layers.activations import _Elementwise
+from kbridge.layers.activations import Elementwise
 
 
-class ThresholdedReLU(_Elementwise):
+class ThresholdedReLU(Elementwise):
     """``x`` above ``theta``, 0 elsewhere."""
 
     def __init__(self, theta=1.0, **kwargs):

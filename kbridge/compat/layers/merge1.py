@@ -11,6 +11,7 @@ from kbridge.compat.inplace import out_of_place
 from kbridge.compat.layers.base import Keras1Layer
 from kbridge.layers.layer import Layer, is_shape
 from kbridge.layers.merging import batch_dot
+from kbridge.models import Model
 
 _MODES = ("sum", "mul", "concat", "ave", "cos", "dot", "max")
 
@@ -62,6 +63,15 @@ class Merge(Keras1Layer, Layer):
         self.arguments = dict(arguments or {})
         # what it joins as the first layer of a Sequential: layers, or symbols
         self.branches = _branches(layers or (), node_indices, tensor_indices)
+
+    @property
+    def branches_in_files(self):
+        """The layers that old files name in its place, since Keras 1 wrote those of the branches one by one."""
+        found = []
+        for branch in self.branches:
+            if isinstance(branch, Layer):
+                found += branch.layers if isinstance(branch, Model) else [branch]
+        return found
 
     @property
     def output(self):

@@ -7,14 +7,28 @@ import inspect
 from kbridge import layers
 from kbridge.compat.keras2.layers import merge
 from kbridge.compat.keras2.layers._bases import (
-    _Conv,
-    _GlobalPooling1D,
-    _GlobalPooling2D,
-    _GlobalPooling3D,
-    _Pooling1D,
-    _Pooling2D,
-    _Pooling3D,
-    _time_distributed_dense,
+    _Conv as _Conv,
+)
+from kbridge.compat.keras2.layers._bases import (
+    _GlobalPooling1D as _GlobalPooling1D,
+)
+from kbridge.compat.keras2.layers._bases import (
+    _GlobalPooling2D as _GlobalPooling2D,
+)
+from kbridge.compat.keras2.layers._bases import (
+    _GlobalPooling3D as _GlobalPooling3D,
+)
+from kbridge.compat.keras2.layers._bases import (
+    _Pooling1D as _Pooling1D,
+)
+from kbridge.compat.keras2.layers._bases import (
+    _Pooling2D as _Pooling2D,
+)
+from kbridge.compat.keras2.layers._bases import (
+    _Pooling3D as _Pooling3D,
+)
+from kbridge.compat.keras2.layers._bases import (
+    _time_distributed_dense as _time_distributed_dense,
 )
 from kbridge.compat.keras2.layers._convolutional import (
     AtrousConv1D,
@@ -137,7 +151,6 @@ from kbridge.compat.keras2.layers.merge import (
     Minimum,
     Multiply,
     Subtract,
-    _Merge,
     add,
     average,
     concatenate,
@@ -146,6 +159,9 @@ from kbridge.compat.keras2.layers.merge import (
     minimum,
     multiply,
     subtract,
+)
+from kbridge.compat.keras2.layers.merge import (
+    _Merge as _Merge,
 )
 
 # The submodules that its names were spread over; all of them hold all names here.
