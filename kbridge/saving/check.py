@@ -1,6 +1,8 @@
 """What a model's config may say: looked at as a whole before anything is built from it."""
 
 from contextlib import contextmanager
+from functools import lru_cache
+from importlib import import_module
 from math import prod
 
 from kbridge import objects
@@ -69,6 +71,11 @@ class _Check:
                     f"{key!r} cannot be {str(value[key])[:80]!r} ({type(value[key]).__name__}).",
                 )
         name, config = value["class_name"], value["config"]
+        if (value.get("module") or "").startswith("keras.legacy."):
+            _know_older()
+        if name == "Sequential" and _begins_by_merging(config):
+            value = {**value, "module": "keras.legacy.models"}
+            _know_older()
         self.objects += 1
         layers = config.get("layers") if isinstance(config, dict) else None
         if self.objects > MOST_OBJECTS or (isinstance(layers, (list, dict)) and len(layers) > MOST_LAYERS):
@@ -129,6 +136,21 @@ class _Check:
             f"function, write: load_model(..., custom_objects={{{name!r}: function}}). In a model of your own, "
             f"define the function with `def` and decorate it with @register_keras_serializable() before saving.",
         )
+
+
+@lru_cache(None)
+def _know_older():
+    """Make the layers known that only older generations have: a floor above, asked only when a file names one."""
+    for generation in ("keras1", "keras2"):
+        for part in ("layers", "models"):
+            import_module(f"kbridge.compat.{generation}.{part}")
+
+
+def _begins_by_merging(config):
+    """Whether it is of a Sequential with several branches, which only older generations made."""
+    layers = config.get("layers") if isinstance(config, dict) else None
+    first = layers[0] if isinstance(layers, list) and layers else None
+    return isinstance(first, dict) and (first.get("module"), first.get("class_name")) == ("keras.legacy.layers", "Merge")
 
 
 def _has_symbol(value):

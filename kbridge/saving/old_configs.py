@@ -11,7 +11,7 @@ from kbridge.layers.layer import INPUT_ARGUMENTS, Layer
 from kbridge.saving import eras
 
 _OF_EVERY_LAYER = frozenset((*INPUT_ARGUMENTS, "name", "trainable", "dtype", "autocast", "activity_regularizer"))
-_RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 _MODELS = ("Sequential", "Functional", "Model")
 _PUBLIC_MODULE = "keras.layers"
 
@@ -386,25 +386,40 @@ def _after_merge(described, config, layers, era):
     merged = _object({**layers[0], "config": merge}, era)
     entries, outputs, inputs = [], [], []
     for number, branch in enumerate(branches):
-        inner = branch["config"]["layers"]
         name = branch["config"].get("name") or f"branch_{number + 1}"
         branch["config"]["name"] = name
-        first = inner[0]["config"] if inner else {}
-        shape = first.get("batch_input_shape") or first.get("batch_shape")
-        if shape is None:
-            raise OldConfigError(f"the model that is merged as number {number + 1} does not say its input's shape.")
-        dtype = first.get("input_dtype") or ("int32" if inner[0]["class_name"] == "Embedding" else None)
-        source = {"batch_shape": shape, "dtype": dtype, "name": f"{name}_input"}
-        inputs.append([source["name"], 0, 0])
+        taken = []
+        firsts = _firsts(branch["config"])
+        for place, first in enumerate(firsts):
+            shape = first["config"].get("batch_input_shape") or first["config"].get("batch_shape")
+            if shape is None:
+                raise OldConfigError(f"the model that is merged as number {number + 1} does not say its input's shape.")
+            dtype = first["config"].get("input_dtype") or ("int32" if first["class_name"] == "Embedding" else None)
+            dtype = dtype or (first["config"].get("dtype") if first["class_name"] == "InputLayer" else None)
+            source = {"batch_shape": shape, "dtype": dtype, "name": f"{name}_input" + (f"_{place}" if place else "")}
+            taken.append([source["name"], 0, 0])
+            entries.append(_entry({"module": _PUBLIC_MODULE, "class_name": "InputLayer", "config": source}, []))
+        inputs += taken
         outputs.append(name)
-        entries.append(_entry({"module": _PUBLIC_MODULE, "class_name": "InputLayer", "config": source}, []))
-        entries.append(_entry(branch, [_called([_symbol([source["name"], 0, 0])])]))
+        symbols = [_symbol(history) for history in taken]
+        entries.append(_entry(branch, [_called([symbols[0] if len(symbols) == 1 else symbols])]))
     before = [_symbol([name, 0, 0]) for name in outputs]
     for layer in [merged, *_value(layers[1:], era)]:
         entries.append(_entry(layer, [_called([before])]))
         before = _symbol([layer["config"]["name"], 0, 0])
     graph = {"layers": entries, "input_layers": inputs, "output_layers": before["config"]["keras_history"]}
     return {**_about(described, "Functional"), "config": {"name": config.get("name"), **graph}}
+
+
+def _firsts(config):
+    """The layers of a model, by its config, that say what its inputs are."""
+    layers = config["layers"]
+    if "input_layers" not in config:
+        return layers[:1] or [{"class_name": None, "config": {}}]
+    histories = config["input_layers"]
+    histories = [histories] if histories and isinstance(histories[0], str) else histories
+    by_name = {_name_of(layer): layer for layer in layers}
+    return [by_name[history[0]] for history in histories]
 
 
 def _entry(described, calls):
@@ -487,7 +502,7 @@ class _Graph:
         if nodes and isinstance(nodes[0], dict) and "args" in nodes[0]:  # as Keras 3 writes them, in HDF5 files too
             return self._of_today(layer, name, nodes)
         found = _object({**layer, "name": name}, self.era)
-        recurrent = found["class_name"] in _RECURRENT
+        recurrent = found["class_name"] in RECURRENT
         return {**found, "name": name, "inbound_nodes": [self._call(node, recurrent) for node in nodes]}
 
     def _of_today(self, layer, name, nodes):

@@ -7,7 +7,7 @@ import numpy as np
 
 from kbridge import __version__, losses, objects
 from kbridge.saving import atomic, eras
-from kbridge.saving.old_configs import _RECURRENT
+from kbridge.saving.old_configs import RECURRENT
 from kbridge.saving.old_weights import one_by_one, weights_of
 from kbridge.saving.write_hdf5 import as_array
 
@@ -29,7 +29,7 @@ _UNKNOWN_THEN = {
     "autocast": (True,),
 }
 _FUNCTIONS = {op: (function, parameters) for function, (op, parameters) in reversed(list(eras.FUNCTIONS.items()))}
-_WITHOUT_SEED = (*_RECURRENT, "LSTMCell", "GRUCell", "SimpleRNNCell", "MultiHeadAttention", "Attention")
+_WITHOUT_SEED = (*RECURRENT, "LSTMCell", "GRUCell", "SimpleRNNCell", "MultiHeadAttention", "Attention")
 
 
 def is_old_name(filepath):
@@ -49,7 +49,7 @@ def write_old_model(model, filepath, include_optimizer=True):
             target.attrs["training_config"] = json.dumps(training)
             if model.optimizer.built:
                 variables = _in_old_order(model.optimizer)
-                _write_arrays(target.create_group("optimizer_weights"), [(v.path, v) for v in variables])
+                write_arrays(target.create_group("optimizer_weights"), [(v.path, v) for v in variables])
 
 
 def _in_old_order(optimizer):
@@ -77,15 +77,15 @@ def _opened(file):
 def _write_weights(model, group, version):
     layers = one_by_one(model.layers)
     group.attrs.update(keras_version=version, backend=_BACKEND)
-    _write_names(group, "layer_names", [layer.name for layer in layers])
+    write_names(group, "layer_names", [layer.name for layer in layers])
     for layer in layers:
-        _write_arrays(group.create_group(layer.name), _named(layer))
+        write_arrays(group.create_group(layer.name), named(layer))
     inner = {id(v) for layer in layers for v in weights_of(layer)}
     top = [v for v in weights_of(model) if id(v) not in inner]
-    _write_arrays(group.create_group("top_level_model_weights"), [(v.name, v) for v in top])
+    write_arrays(group.create_group("top_level_model_weights"), [(v.name, v) for v in top])
 
 
-def _named(layer):
+def named(layer):
     """Pairs (name, variable): the variable's path from the layer on."""
     found = []
     for variable in weights_of(layer):
@@ -95,7 +95,7 @@ def _named(layer):
     return found
 
 
-def _write_arrays(group, named):
+def write_arrays(group, named):
     taken, names = set(), []
     for name, _ in named:
         free, number = name, 1
@@ -103,7 +103,7 @@ def _write_arrays(group, named):
             free, number = f"{name}_{number}", number + 1
         taken.add(free)
         names.append(f"{free}:0")
-    _write_names(group, "weight_names", names)
+    write_names(group, "weight_names", names)
     for name, (_, variable) in zip(names, named):
         array = as_array(variable)
         in_files = getattr(variable, "in_old_files", None)  # a function, where they keep it in another form
@@ -113,7 +113,7 @@ def _write_arrays(group, named):
         group.create_dataset(name, data=array)
 
 
-def _write_names(group, key, names):
+def write_names(group, key, names):
     """A list of names as an attribute, or as several where it is too long for one."""
     data = np.array([name.encode("utf-8") for name in names])
     if data.nbytes <= _LIMIT:
@@ -178,7 +178,7 @@ class _Writer:
             return self._sequential(value, model)
         if isinstance(config, dict) and "input_layers" in config:
             return self._functional(value, model)
-        return self._plain(value)
+        return self._plain(value, model)
 
     def _name(self, name):
         if name == eras.HARD_SIGMOID:
@@ -188,10 +188,14 @@ class _Writer:
             self.slopes.add("1/6")
         return name
 
-    def _plain(self, value):
+    def _plain(self, value, layer=None):
         name = value.get("registered_name") or value["class_name"]
         name = value["class_name"] if name.startswith("keras") else name
-        config = {key: self._inner(item) for key, item in value["config"].items()}
+        branches = getattr(layer, "branches", ())  # models that it joins
+        config = {
+            key: [self.value(*pair) for pair in zip(item, branches)] if key == "layers" and branches else self._inner(item)
+            for key, item in value["config"].items()
+        }
         if name == "InputLayer":
             config["batch_input_shape"] = config.pop("batch_shape")
             config.update(sparse=False, ragged=False)
@@ -307,7 +311,7 @@ class _Nodes:
         tensors = first if isinstance(first, (list, tuple)) else [first]
         parameters = self.known[layer["name"]]._info().parameters[1:]
         kwargs.update(zip(parameters, args))
-        if layer["class_name"] in _RECURRENT and kwargs.get("initial_state") is not None:
+        if layer["class_name"] in RECURRENT and kwargs.get("initial_state") is not None:
             states = kwargs.pop("initial_state")
             tensors = [*tensors, *(states if isinstance(states, (list, tuple)) else [states])]
         if not all(_is_symbol(tensor) for tensor in tensors):

@@ -2,6 +2,7 @@
 
 from importlib import import_module as _import_module
 
+from kbridge import objects as _objects
 from kbridge.compat import loading as _loading
 from kbridge.compat.keras2.layers import Input as Input
 from kbridge.compat.layers.base import Keras2Layer as _Keras2Layer
@@ -83,6 +84,7 @@ Model, GraphModel = _make_model(
     "keras2", __name__, _methods, _Keras2Layer, "inputs=None, outputs=None, name=None, **kwargs"
 )
 Sequential = _make_sequential("keras2", __name__, Model, {})
+_objects.publish("keras.legacy.models", Sequential)  # that of files where the first layer joins branches
 Network = Model
 
 clone_model, model_from_config, model_from_json, model_from_yaml, load_model, save_model = _loading.functions("keras2")

@@ -4,7 +4,7 @@ import numpy as np
 
 from kbridge.saving import old_configs
 from kbridge.saving.old_weights import MisfitError, Origin, fitted, weights_of
-from kbridge.saving.write_old import _named, _write_arrays, _write_names
+from kbridge.saving.write_old import named, write_arrays, write_names
 
 
 def load_attributes_from_hdf5_group(group, name):
@@ -19,15 +19,15 @@ def load_attributes_from_hdf5_group(group, name):
 
 def save_attributes_to_hdf5_group(group, name, data):
     """Write a list of names as an attribute of ``group``, or as several where it is too long for one."""
-    _write_names(group, name, _texts(data))
+    write_names(group, name, _texts(data))
 
 
 def save_weights_to_hdf5_group(group, layers):
     """Write the weights of ``layers`` into ``group``, a group for each."""
     group.attrs.update(keras_version="2.3.1", backend="tensorflow")
-    _write_names(group, "layer_names", [layer.name for layer in layers])
+    write_names(group, "layer_names", [layer.name for layer in layers])
     for layer in layers:
-        _write_arrays(group.create_group(layer.name), _named(layer))
+        write_arrays(group.create_group(layer.name), named(layer))
 
 
 def load_weights_from_hdf5_group(f, layers, reshape=False):
