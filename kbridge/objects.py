@@ -29,6 +29,7 @@ _registered_names = {}  # the same, the other way round
 _scope = ContextVar("kbridge_custom_objects", default=MappingProxyType({}))  # what CustomObjectScope adds
 _sharing = ContextVar("kbridge_sharing", default=None)
 _unnamed = ContextVar("kbridge_unnamed", default=None)
+_by_reference = ContextVar("kbridge_by_reference", default=False)
 
 
 class UnknownObjectError(ValueError, TypeError):
@@ -123,8 +124,9 @@ def publish(module, *members, **aliases):
 
 def stand_in(member, original):
     """``member`` is written into configs as ``original`` is."""
-    if original in _home:
-        _home[member] = _home[original]
+    for known in (_home, _registered_names):
+        if original in known:
+            known[member] = known[original]
 
 
 def name_at_home(member):
@@ -220,8 +222,20 @@ class unnamed:
         _unnamed.reset(self._token)
 
 
+class by_reference:
+    """Within this context lambdas stand in configs themselves: for configs that stay in this process."""
+
+    def __enter__(self):
+        self._token = _by_reference.set(True)
+
+    def __exit__(self, *error):
+        _by_reference.reset(self._token)
+
+
 def _function_config(function):
     name = get_registered_name(function)
+    if name == "<lambda>" and _by_reference.get() and _unnamed.get() is None:
+        return function
     if name == "<lambda>" and _unnamed.get() is not None:
         _unnamed.get().append(function)
         return _special("lambda", code=None)
@@ -388,9 +402,8 @@ def _cut(config):
 
 
 def _hint(name, known):
-    close = get_close_matches(str(name), known, 1) or get_close_matches(
-        str(name).lower(), [k for k in known if k.islower()], 1
-    )
+    name = str(name)[:100]  # longer ones take long to compare
+    close = get_close_matches(name, known, 1) or get_close_matches(name.lower(), [k for k in known if k.islower()], 1)
     return f". Did you mean {close[0]!r}?" if close else ""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kbridge
-from kbridge import layers, saving
+from kbridge import callbacks, layers, saving
 from kbridge.callbacks import BackupAndRestore, Callback, EarlyStopping, ModelCheckpoint
 
 pytest.importorskip("h5py")
@@ -97,8 +97,9 @@ def test_what_happens_is_told(tmp_path, capsys):
 def test_wrong_arguments_of_model_checkpoint(tmp_path):
     with pytest.raises(ValueError, match=r"'\.weights\.h5'"):
         ModelCheckpoint("model.keras", save_weights_only=True)
-    with pytest.raises(ValueError, match=r"'\.keras'"):
-        ModelCheckpoint("model.h5")
+    for name, weights in [("model.weights.h5", False), ("model.safetensors", False), ("model.npz", False), ("m", True)]:
+        with pytest.raises(ValueError, match=r"must end in '\.(keras|weights\.h5)', \.h5"):
+            ModelCheckpoint(name, save_weights_only=weights)
     with pytest.raises(ValueError, match="save_freq"):
         ModelCheckpoint("model.keras", save_freq="batch")
     with pytest.raises(ValueError, match="mode"):
@@ -107,6 +108,25 @@ def test_wrong_arguments_of_model_checkpoint(tmp_path):
         fit(small(), [ModelCheckpoint(tmp_path / "{val_acc}.keras")])
     with pytest.raises(KeyError, match="batch"):
         fit(small(), [ModelCheckpoint(tmp_path / "{batch}.keras")])
+
+
+@pytest.mark.parametrize("name", ["a.keras", "a.h5", "a.hdf5", "a.hdf"])
+def test_models_in_every_format_of_save(tmp_path, name):
+    model = small()
+    fit(model, [ModelCheckpoint(tmp_path / name)], epochs=1)
+    loaded = saving.load_model(tmp_path / name)
+    for one, other in zip(loaded.get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(one, other)
+    assert loaded.optimizer.built
+
+
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.h5", "a.hdf5", "a.hdf", "a.safetensors", "a.npz"])
+def test_weights_in_every_format_of_save_weights(tmp_path, name):
+    model, loaded = small(), small()
+    fit(model, [ModelCheckpoint(tmp_path / name, save_weights_only=True)], epochs=1)
+    loaded.load_weights(tmp_path / name)
+    for one, other in zip(loaded.get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_checkpoints_by_epochs_do_not_slow_batches():
@@ -172,6 +192,146 @@ def test_other_callbacks_know_what_they_knew(tmp_path):
     stop, best, history = run()
     assert stop.stopped_epoch == 4 and history.epoch == [0, 1, 2, 3, 4]
     assert best.best == 1.0 and os.listdir(tmp_path / "best") == ["1.keras"]
+
+
+class Cheat(Callback):
+    """Has something to say of the beginning of each epoch, and remembers nothing."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.seen = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen += 1
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 3])
+def test_every_callback_goes_on_as_if_nothing_had_been(engine, tmp_path, save_freq):
+    def run(folder, *others):
+        folder.mkdir(exist_ok=True)
+        kbridge.utils.set_random_seed(3)
+        model = small()
+        model.compile(kbridge.optimizers.Adam(0.01, use_ema=True), "mse", metrics=["mae"])
+        stop = EarlyStopping("up", patience=4, mode="max", restore_best_weights=True)
+        plateau = callbacks.ReduceLROnPlateau("up", 0.5, patience=1, mode="max", cooldown=1)
+        some = ModelCheckpoint(folder / "{epoch}-{batch}.weights.h5", save_weights_only=True, save_freq=4)
+        best = ModelCheckpoint(folder / "best-{epoch}.h5", "up", save_best_only=True, mode="max")
+        watchers = [
+            Logs(up=[1.0, 2.0, 1.5, 1.8, 1.6, 1.0, 3.0]),
+            callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
+            *(plateau, stop, best, some, Cheat()),
+            callbacks.SwapEMAWeights(swap_on_epoch=True),
+            callbacks.CSVLogger(folder / "log.csv"),
+            BackupAndRestore(folder / "backup", save_freq),
+        ]
+        history = fit(model, [*watchers, *others], 7, validation_data=(X[:9], X[:9, :2]))
+        known = [stop.best, stop.best_epoch, stop.stopped_epoch, stop.wait, best.best]
+        known += [plateau.best, plateau.wait, plateau.cooldown_counter, history.epoch, sorted(os.listdir(folder))]
+        return values(model), known, history.history, (folder / "log.csv").read_text()
+
+    expected = run(tmp_path / "whole")
+    for after in (5, 10, 17, 4):
+        with pytest.raises(RuntimeError, match="killed"):
+            run(tmp_path / "broken", Kill(after))
+    found = run(tmp_path / "broken")
+    exact = engine.name == "numpy"
+    for one, other in zip(expected[0], found[0]):
+        np.testing.assert_allclose(one, other, rtol=0 if exact else 1e-5, atol=0 if exact else 1e-6)
+    assert found[1] == expected[1] and expected[1][2] == 5
+    assert list(found[2]) == list(expected[2])
+    for name in expected[2]:
+        np.testing.assert_allclose(found[2][name], expected[2][name], rtol=0 if exact else 1e-5)
+    assert found[3] == expected[3] or not exact
+    assert found[3].count("\n") == 7 and found[3].count("epoch") == 1
+
+
+def test_csv_lines_of_earlier_runs_stay_where_lines_are_appended(tmp_path):
+    file = tmp_path / "log.csv"
+
+    def run(*others):
+        logger = callbacks.CSVLogger(file, append=True)
+        fit(small(), [logger, BackupAndRestore(tmp_path / "backup", 4), *others], validation_split=0.2)
+
+    run()
+    before = file.read_text()
+    with pytest.raises(RuntimeError):
+        run(Kill(11))  # behind the end of an epoch that was not backed up yet
+    assert file.read_text().count("\n") == before.count("\n") + 2
+    run()
+    assert file.read_text().startswith(before)
+    assert [line[0] for line in file.read_text().splitlines()] == list("e012012")
+
+
+def test_a_run_that_was_told_to_stop_stops(tmp_path):
+    def run(*others):
+        model = small()
+        stop = EarlyStopping("up", patience=2, mode="max")
+        fit(model, [Logs(up=[2.0, 1.0, 1.0, 1.0, 1.0]), stop, BackupAndRestore(tmp_path / "b"), *others], epochs=5)
+        return model, stop
+
+    class KillAtTheEnd(Callback):
+        def on_train_end(self, logs=None):
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        run(KillAtTheEnd())  # told before the backup is removed
+    model, stop = run()
+    assert stop.stopped_epoch == 2 and int(model.optimizer.iterations) == 21
+    assert len(model.history.epoch) == 3
+
+
+class TwoOptimizers(kbridge.Model):
+    """A model with a step of its own, which builds two optimizers and its metrics as it goes."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = layers.Dense(4), layers.Dense(2)
+        self.first_optimizer = kbridge.optimizers.Adam(0.01)
+        self.second_optimizer = kbridge.optimizers.SGD(0.01, momentum=0.9)
+
+    def call(self, x):
+        return self.two(self.one(x))
+
+    def train_step(self, data):
+        x, y = data
+        y = y + 0.01 * np.random.standard_normal(y.shape).astype("float32") + 0.01 * kbridge.random.normal(y.shape)
+
+        def loss():
+            y_pred = self(x, training=True)
+            return kbridge.ops.mean((y - y_pred) ** 2), y_pred
+
+        variables = self.trainable_variables
+        (value, y_pred), gradients = kbridge.training.autodiff.value_and_grad(loss, variables, has_aux=True)
+        self.first_optimizer.apply(gradients[:2], variables[:2])
+        self.second_optimizer.apply(gradients[2:], variables[2:])
+        return {"mine": value, **self.compute_metrics(x, y, y_pred)}
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 3, 7])
+def test_a_step_of_ones_own_goes_on(tmp_path, save_freq):
+    def run(*others):
+        kbridge.utils.set_random_seed(4)
+        model = TwoOptimizers()
+        model.compile(optimizer=None, loss=None, metrics=["mae"], run_eagerly=True)
+        history = fit(model, [BackupAndRestore(tmp_path / "backup", save_freq), *others])
+        optimizers = (model.first_optimizer, model.second_optimizer)
+        return model.get_weights() + [v.numpy() for one in optimizers for v in one.variables], history.history
+
+    expected = run()
+    for after in (8, 9):
+        with pytest.raises(RuntimeError, match="killed"):
+            run(Kill(after))
+    found = run()
+    for one, other in zip(expected[0], found[0]):
+        np.testing.assert_array_equal(one, other)
+    assert found[1] == expected[1]
+
+
+def test_what_killed_processes_left_behind_goes(tmp_path):
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    (folder / ".latest.weights.h5.0123456789ab.saving").write_bytes(b"half")
+    fit(small(), [BackupAndRestore(folder)], epochs=0)
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_last_but_one_is_used_where_the_last_is_damaged(tmp_path):

@@ -5,6 +5,7 @@ depend neither on the engine nor on how much earlier draws consumed.
 """
 
 import os
+import random
 import threading
 
 import numpy as np
@@ -50,15 +51,23 @@ def next_key():
 
 
 def get_state():
-    """Where the stream is, for ``set_state``."""
-    return current_seed(), _counter
+    """Where the stream is, and those of Python and NumPy, which the user's code may draw from: for ``set_state``."""
+    version, numbers, following = random.getstate()
+    return {
+        "stream": [current_seed(), _counter],
+        "python": [version, np.array(numbers, np.uint32), following],
+        "numpy": np.random.get_state(legacy=False),
+    }
 
 
 def set_state(state):
     """Go on where ``get_state`` said."""
     global _seed, _counter
     with _lock:
-        _seed, _counter = state
+        _seed, _counter = state["stream"]
+    version, numbers, following = state["python"]
+    random.setstate((version, tuple(numbers.tolist()), following))
+    np.random.set_state(state["numpy"])
 
 
 def generator(key=None):

@@ -1,6 +1,7 @@
 """Symbols: tensors without values, joined into a graph by the ops and layers that made them."""
 
 import itertools
+from contextvars import ContextVar
 
 from kbridge.backend import dtypes, registry
 from kbridge.backend.abstract import Abstract, trace_shapes
@@ -9,6 +10,8 @@ from kbridge.backend.operators import Operators
 from kbridge.backend.tree import flatten, map_structure
 
 _serial = itertools.count()
+# who is to be asked when operations meet symbols, if anyone: a function (what would be done, args, kwargs) -> outputs
+met_symbols = ContextVar("kbridge_met_symbols", default=None)
 
 
 class KerasTensor(Operators):
@@ -42,9 +45,14 @@ class KerasTensor(Operators):
     @classmethod
     def apply_op(cls, spec, args, kwargs):
         """An op met a symbol: the result is a new one."""
-        operation = OPS[spec.name]
-        outputs = output_symbols(operation, args, kwargs)
-        return Node(operation, args, kwargs, outputs).outputs
+        operation, watcher = OPS[spec.name], met_symbols.get()
+        if watcher is None:
+            return _symbols_of(operation, args, kwargs)
+
+        def proceed(*args, **kwargs):
+            return (_symbols_of if any_symbol(args, kwargs) else _called)(operation, args, kwargs)
+
+        return watcher(proceed, args, kwargs)
 
     def _no_value(self, asked):
         raise TypeError(
@@ -110,6 +118,14 @@ class Node:
 
     def __repr__(self):
         return f"<Node of {self.name}>"
+
+
+def _symbols_of(operation, args, kwargs):
+    return Node(operation, args, kwargs, output_symbols(operation, args, kwargs)).outputs
+
+
+def _called(operation, args, kwargs):
+    return operation(*args, **kwargs)
 
 
 def is_symbol(leaf):

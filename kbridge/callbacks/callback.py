@@ -28,11 +28,14 @@ class Callback:
         self._model = model
 
     def get_state(self):
-        """What it must know to go on in another process, as plain data; None for nothing. ``set_state`` gets it."""
+        """What it must know to go on in another process: plain data and NumPy arrays, None for nothing."""
         return None
 
     def set_state(self, state):
-        """Know again what ``get_state`` returned. Called after ``on_train_begin``."""
+        """Know again what ``get_state`` returned. Called after ``on_train_begin``.
+
+        Where training goes on in the midst of an epoch, it is not told of the beginning of that epoch again.
+        """
 
     def on_batch_begin(self, batch, logs=None):
         """Before a training batch (the older name of ``on_train_batch_begin``)."""
@@ -116,6 +119,7 @@ class CallbackList(Callback):
             found.append(self.history)
         found.sort(key=lambda callback: hasattr(callback, "set_run"))  # who keeps what all know is told last
         self.callbacks = found
+        self._knowing = []  # those who know what they knew in an earlier process
         self._look()
         if model is not None:
             self.set_model(model)
@@ -156,6 +160,30 @@ class CallbackList(Callback):
         if self.model is not None:
             callback.set_model(self.model)
         callback.set_params(self.params)
+
+    # -- going on in another process
+
+    def get_state(self):
+        """What each callback must know to go on in another process: lists of its class's name and its state."""
+        return [[type(c).__name__, c.get_state() if hasattr(c, "get_state") else None] for c in self.callbacks]
+
+    def set_state(self, state):
+        """Give each callback what the one of its class, the first, second and so on, knew."""
+        left = {}
+        for name, known in state:
+            left.setdefault(name, []).append(known)
+        self._knowing = []
+        for callback in self.callbacks:
+            known = (left.get(type(callback).__name__) or [None]).pop(0)
+            if known is not None:
+                callback.set_state(known)
+                self._knowing.append(callback)
+
+    def go_on(self, epoch):
+        """Say that an epoch goes on: to those who were not there when it began, that is its beginning."""
+        for callback in self._listeners["on_epoch_begin"]:
+            if not any(callback is known for known in self._knowing):
+                callback.on_epoch_begin(epoch, {})
 
     def __iter__(self):
         return iter(self.callbacks)

@@ -1,23 +1,14 @@
 """Callbacks that save: ``ModelCheckpoint`` what was learned, ``BackupAndRestore`` all it takes to go on."""
 
-import json
 import os
-
-import numpy as np
 
 from kbridge.callbacks.callback import Callback
 from kbridge.callbacks.course import Monitor
 from kbridge.training.logs import to_floats
 
-
-def _plain(value):
-    """A number or array of NumPy as JSON can hold it."""
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    raise TypeError(
-        f"BackupAndRestore cannot keep {value!r} ({type(value).__name__}), which the get_state() of a callback "
-        f"returned. Expected plain data."
-    )
+# what names of files may end in, as in model.save() and model.save_weights()
+_MODELS = (".keras", ".h5", ".hdf5", ".hdf")
+_WEIGHTS = (".weights.h5", ".h5", ".hdf5", ".hdf", ".safetensors", ".npz")
 
 
 class Counter:
@@ -26,15 +17,15 @@ class Counter:
     def __init__(self, every):
         self.every = every
         self.batches = 0
-        self._last = -1
+        self.last = -1
 
     def begin_epoch(self):
-        self._last = -1
+        self.last = -1
 
     def reached(self, batch):
         before = self.batches
-        self.batches += batch - self._last
-        self._last = batch
+        self.batches += batch - self.last
+        self.last = batch
         return self.batches // self.every > before // self.every
 
 
@@ -57,6 +48,14 @@ class Periodic(Callback):
             names = [name for name in names if "batch" not in name]
         return super().defines(*names)
 
+    def get_state(self):
+        counted = {"epoch": self._epoch, "batches": self._counter.batches, "last": self._counter.last}
+        return {**(super().get_state() or {}), **counted}
+
+    def set_state(self, state):
+        super().set_state(state)
+        self._epoch, self._counter.batches, self._counter.last = state["epoch"], state["batches"], state["last"]
+
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         self._counter.begin_epoch()
@@ -67,8 +66,9 @@ class ModelCheckpoint(Periodic, Monitor):
 
     Args:
         filepath: the file; "{epoch}", "{batch}" and the names of the logs in it are filled in, as by
-            ``str.format``: "{epoch:02d}-{val_loss:.2f}.keras". It ends in ".keras", or in ".weights.h5" with
-            ``save_weights_only``.
+            ``str.format``: "{epoch:02d}-{val_loss:.2f}.keras". Its ending says what is written, as in
+            ``model.save()`` (".keras", ".h5") and, with ``save_weights_only``, in ``model.save_weights()``
+            (".weights.h5", ".safetensors", ".npz"; ".h5" as Keras 2 wrote them).
         monitor: the value of the logs that ``save_best_only`` goes by.
         verbose: 1 tells of each file.
         save_best_only: save only when the value is better than ever before.
@@ -92,11 +92,11 @@ class ModelCheckpoint(Periodic, Monitor):
         super().__init__(monitor, mode, 0)
         self._act_every(save_freq)
         self.filepath = os.fspath(filepath)
-        ending = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(ending):
+        endings = _WEIGHTS if save_weights_only else _MODELS
+        if not self.filepath.endswith(endings) or (not save_weights_only and self.filepath.endswith(".weights.h5")):
             raise ValueError(
                 f"ModelCheckpoint: with save_weights_only={save_weights_only} the name of the file must end in "
-                f"'{ending}'. Received: filepath={self.filepath!r}."
+                f"{endings[0]!r}, {', '.join(endings[1:-1])} or {endings[-1]}. Received: filepath={self.filepath!r}."
             )
         self.verbose = verbose
         self.save_best_only = save_best_only
@@ -181,12 +181,6 @@ class BackupAndRestore(Periodic):
         """``run`` is the fit going on: it tells its position, and goes on at another."""
         self._run = run
 
-    def get_state(self):
-        return {"batches": self._counter.batches}
-
-    def set_state(self, state):
-        self._counter.batches = state["batches"]
-
     def on_train_begin(self, logs=None):
         if self._run is None:
             raise ValueError("BackupAndRestore works within model.fit(). Pass it there: fit(..., callbacks=[...]).")
@@ -199,11 +193,6 @@ class BackupAndRestore(Periodic):
                 if last:
                     raise
 
-    def on_epoch_begin(self, epoch, logs=None):
-        super().on_epoch_begin(epoch, logs)
-        if epoch == self._run.epoch and self._run.skip:
-            self._counter._last = self._run.skip - 1
-
     def on_train_batch_end(self, batch, logs=None):
         if self.save_freq != "epoch" and self._counter.reached(batch):
             self._backup(self._epoch, batch + 1)
@@ -213,10 +202,11 @@ class BackupAndRestore(Periodic):
             self._backup(epoch + 1, 0)
 
     def on_train_end(self, logs=None):
-        if self.delete_checkpoint:
+        from kbridge.saving import atomic
+
+        if self.delete_checkpoint and not self._run.interrupted:
             for path in (self._latest, self._previous):
-                if os.path.exists(path):
-                    os.remove(path)
+                atomic.remove(path)
             if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
                 os.rmdir(self.backup_dir)
 
@@ -225,8 +215,13 @@ class BackupAndRestore(Periodic):
 
         if self.double_checkpoint and os.path.exists(self._latest):
             os.replace(self._latest, self._previous)
-        position = {"position": self._run.position(epoch, step), "other_variables": self._other_values()}
-        write_weights(self.model, self._latest, training=json.dumps(position, default=_plain))
+        position = {
+            "position": self._run.position(epoch, step),
+            "seeds": [variable.numpy() for variable in self._seeds()],
+            "metrics": [variable.numpy() for variable in self._metrics()] if step else [],
+            "optimizers": self._optimizers(),
+        }
+        write_weights(self.model, self._latest, position)
 
     def _restore(self, path):
         from kbridge.saving.weights import read_weights
@@ -236,29 +231,54 @@ class BackupAndRestore(Periodic):
             model._ensure_usable(run.data)
         if model.optimizer is not None and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        notes = read_weights(model, path, "training")
-        self._set_other_values(notes["other_variables"])
-        run.resume(notes["position"])
+        kept = read_weights(model, path, self._build_optimizers)
+        self._set(self._seeds(), kept["seeds"], "seeds")
+        if kept["position"]["step"]:
+            if len(self._metrics()) != len(kept["metrics"]):  # a step of one's own would make them when it first runs
+                model._make_metrics(run.data.sample())
+            self._set(self._metrics(), kept["metrics"], "metrics")
+        run.resume(kept["position"])
 
-    # -- the variables that files of weights leave out: of seeds and metrics
+    # -- optimizers that the model has beside its own, and that a step of its own builds
 
-    def _others(self):
+    def _optimizers(self):
+        """For each built optimizer in the model: its path, and which of the model's variables it is of."""
+        numbers = {id(variable): i for i, variable in enumerate(self.model.variables)}
+        return {
+            path: [numbers[id(variable)] for variable in optimizer._trainable_variables]
+            for path, optimizer in self._walked()
+            if optimizer._trainable_variables and all(id(v) in numbers for v in optimizer._trainable_variables)
+        }
+
+    def _walked(self):
+        from kbridge.optimizers import Optimizer
+        from kbridge.saving.walk import walk
+
+        return [(path, found) for path, found in walk(self.model) if isinstance(found, Optimizer)]
+
+    def _build_optimizers(self, kept):
+        variables = self.model.variables
+        for path, optimizer in self._walked():
+            if not optimizer.built and path in kept["optimizers"]:
+                optimizer.build([variables[i] for i in kept["optimizers"][path]])
+
+    # -- the variables that files of weights leave out
+
+    def _seeds(self):
         from kbridge.ops.seeding import global_seed_generator
         from kbridge.saving.state import saved_variables
 
-        saved = {id(variable) for variable in saved_variables(self.model)}
-        others = [v for v in self.model._state(training=True) if id(v) not in saved]
-        return [*others, global_seed_generator().state]
+        apart = {id(variable) for variable in saved_variables(self.model)} | {id(v) for v in self._metrics()}
+        return [*(v for v in self.model.variables if id(v) not in apart), global_seed_generator().state]
 
-    def _other_values(self):
-        return [variable.numpy().tolist() for variable in self._others()]
+    def _metrics(self):
+        return list({id(v): v for metric in self.model.metrics for v in metric.variables}.values())
 
-    def _set_other_values(self, values):
-        others = self._others()
-        if len(values) != len(others):
+    def _set(self, variables, values, what):
+        if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
             raise ValueError(
-                f"The backup in {self.backup_dir} has {len(values)} variables of metrics and seeds, and the model "
-                f"{len(others)}. Is it of another program? Then remove it."
+                f"The backup in {self.backup_dir} has {len(values)} variables of {what}, and the model "
+                f"{len(variables)}, or others. Is it of another program? Then remove it."
             )
-        for variable, value in zip(others, values):
-            variable.assign(np.array(value, variable.dtype if variable.dtype != "bfloat16" else "float32"))
+        for variable, value in zip(variables, values):
+            variable.assign(value)

@@ -24,9 +24,10 @@ class Monitor(Callback):
     remembered = ("best",)  # attributes that last when training goes on in another process
 
     def get_state(self):
-        return {name: getattr(self, name) for name in self.remembered}
+        return {**(super().get_state() or {}), **{name: getattr(self, name) for name in self.remembered}}
 
     def set_state(self, state):
+        super().set_state(state)
         for name in self.remembered:
             setattr(self, name, state[name])
 
@@ -93,7 +94,7 @@ class EarlyStopping(Monitor):
         start_from_epoch: the epoch to begin watching with.
     """
 
-    remembered = ("best", "best_epoch", "wait")
+    remembered = ("best", "best_epoch", "best_weights", "wait", "stopped_epoch")
 
     def __init__(
         self,
@@ -156,6 +157,9 @@ class LearningRateScheduler(Callback):
         super().__init__()
         self.schedule = schedule
         self.verbose = verbose
+
+    def get_state(self):
+        return {}  # the rate is kept with the optimizer: in an epoch that goes on it is not set again
 
     def on_epoch_begin(self, epoch, logs=None):
         optimizer = self.model.optimizer

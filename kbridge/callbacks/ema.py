@@ -41,6 +41,13 @@ class SwapEMAWeights(Callback):
             variable.assign(value)
         self._trained = None
 
+    def get_state(self):
+        return {"trained": self._trained and [value for _, value in self._trained]}
+
+    def set_state(self, state):
+        trained = state["trained"]
+        self._trained = trained and list(zip(self.model.trainable_variables, trained))
+
     def on_epoch_begin(self, epoch, logs=None):
         if self.swap_on_epoch:
             self._swap_out()

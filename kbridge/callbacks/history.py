@@ -19,7 +19,9 @@ class History(Callback):
         return {"epoch": self.epoch, "history": self.history}
 
     def set_state(self, state):
-        self.epoch, self.history = state["epoch"], state["history"]
+        self.epoch = state["epoch"]
+        self.history.clear()  # it stays what it is: a dict that knows older names perhaps
+        self.history.update(state["history"])
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)

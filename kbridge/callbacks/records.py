@@ -28,23 +28,32 @@ class CSVLogger(Callback):
         self.append = append
         self.keys = None
         self._file = self._writer = None
+        self._kept = None  # how many bytes of the file are kept, as long as nothing is written
 
     def on_train_begin(self, logs=None):
         self._writer, self.keys = None, None
-        header = self._header()
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        self._file = open(self.filename, "a", newline="", encoding="utf-8")
+        self._kept = os.path.getsize(self.filename) if self.append else 0
+
+    def get_state(self):
+        return {"size": os.path.getsize(self.filename) if self._kept is None else self._kept}
+
+    def set_state(self, state):
+        self._kept = state["size"]
+
+    def _begin(self):
+        """Keep as much of the file as belongs to this run or one before it."""
+        self._file.truncate(min(self._kept, os.path.getsize(self.filename)))
+        self._kept = None
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            header = next(csv.reader(file, delimiter=self.sep), None)
         if header:  # the lines to come keep to the columns that are there
             self.keys = header[1:]
             self._writer = csv.DictWriter(self._file, header, delimiter=self.sep, restval="NA", extrasaction="ignore")
 
-    def _header(self):
-        """The first line of the file that is appended to, or None."""
-        if not self.append or not os.path.exists(self.filename):
-            return None
-        with open(self.filename, newline="", encoding="utf-8") as file:
-            return next(csv.reader(file, delimiter=self.sep), None)
-
     def on_epoch_end(self, epoch, logs=None):
+        if self._kept is not None:
+            self._begin()
         if self._writer is None:
             self.keys = sorted(logs or ())
             if not any(key.startswith("val_") for key in self.keys):

@@ -76,9 +76,17 @@ class TensorBoard(Callback):
 
     # -- training
 
+    def get_state(self):
+        return {"steps": self._steps, "batch": self._batch, "drawn": self._drawn}
+
+    def set_state(self, state):
+        self._steps, self._batch, self._drawn = state["steps"], state["batch"], state["drawn"]
+        self._epoch_steps = self._iterations()
+
     def on_train_begin(self, logs=None):
-        self._steps = self._iterations()
-        self._begun = time.perf_counter()
+        self._steps, self._batch = self._iterations(), -1
+        self._epoch_steps, self._begun = self._steps, time.perf_counter()
+        self._epoch_begun = self._begun
         if self.embeddings_freq:
             self._configure_projector()
 

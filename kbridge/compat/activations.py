@@ -1,6 +1,7 @@
 """Activation functions where those of older generations differ from today's."""
 
 from kbridge import activations
+from kbridge.compat.inplace import out_of_place
 from kbridge.saving.eras import hard_sigmoid as hard_sigmoid
 
 
@@ -15,5 +16,7 @@ def softmax(x, axis=-1):
 
 
 def of_name(name):
-    """The activation that ``name`` meant then; what is no name is what it is."""
-    return hard_sigmoid if isinstance(name, str) and name == "hard_sigmoid" else name
+    """The activation that ``name`` meant then; what is no name is what it is, and leaves its argument as it was."""
+    if isinstance(name, str):
+        return hard_sigmoid if name == "hard_sigmoid" else name
+    return out_of_place(name)

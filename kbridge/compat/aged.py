@@ -68,9 +68,43 @@ def _sklearn_cross_validation():
     return {"train_test_split": model_selection.train_test_split, "cross_val_score": model_selection.cross_val_score}
 
 
+# Names of TensorFlow 1 that mean the same in TensorFlow 2: what programs configured it with, and its calculations.
+_TENSORFLOW = {
+    "": """
+        ConfigProto GPUOptions OptimizerOptions Session InteractiveSession get_default_graph get_default_session
+        reset_default_graph set_random_seed logging flags app gfile global_variables_initializer to_float
+        to_double to_int32 to_int64 log log1p log_sigmoid expm1 ceil rint erf floordiv floormod floor_div div
+        mod div_no_nan is_nan is_inf is_finite lgamma digamma rsqrt reciprocal squared_difference count_nonzero
+        cumprod cross conj real imag angle fft ifft random_normal random_uniform random_shuffle random_crop
+        truncated_normal multinomial matrix_band_part matrix_diag matrix_diag_part matrix_set_diag
+        matrix_transpose matrix_inverse matrix_determinant cholesky svd diag diag_part trace depth_to_space
+        space_to_depth batch_to_space_nd extract_image_patches segment_max segment_mean segment_min segment_sum
+        unsorted_segment_max unsorted_segment_mean unsorted_segment_sum sparse_to_dense sparse_tensor_to_dense
+        sparse_placeholder confusion_matrix logical_xor py_func Print lin_space verify_tensor_all_finite
+        invert_permutation setdiff1d bincount
+    """,
+    "nn": "softmax_cross_entropy_with_logits_v2 fused_batch_norm depthwise_conv2d_native",
+    "image": "resize_images resize_bilinear resize_nearest_neighbor resize_bicubic resize_area extract_image_patches",
+}
+
+
+def _tensorflow():
+    import tensorflow as tf
+
+    then = tf.compat.v1
+    for part in ("nn", "image"):
+        _complete(getattr(tf, part), _there(getattr(then, part), _TENSORFLOW[part]))
+    return _there(then, _TENSORFLOW[""])
+
+
+def _there(module, names):
+    return {name: getattr(module, name, None) for name in names.split()}
+
+
 # module -> what it lacks, made when it is imported
 _LATER = {
     "numpy": _numpy,
+    "tensorflow": _tensorflow,
     "inspect": _inspect,
     "scipy.misc": lambda: _images("imread imresize imsave imrotate toimage fromimage bytescale"),
     "sklearn.cross_validation": _sklearn_cross_validation,
@@ -119,6 +153,8 @@ class _Finder:
         from importlib.machinery import ModuleSpec
 
         spec = PathFinder.find_spec(name, path, target)
+        if spec is None and name == "tensorflow":
+            return None
         if spec is None:
             spec = ModuleSpec(name, None, is_package=name == "sklearn.externals")
         spec.loader = _Completing(spec.loader)

@@ -73,6 +73,12 @@ class BaseLogger(Callback):
         self.stateful_metrics = set(stateful_metrics or ())
         self.seen, self.totals = 0, {}
 
+    def get_state(self):
+        return {"seen": self.seen, "totals": self.totals}
+
+    def set_state(self, state):
+        self.seen, self.totals = state["seen"], state["totals"]
+
     def on_epoch_begin(self, epoch, logs=None):
         self.seen, self.totals = 0, {}
 
@@ -154,6 +160,7 @@ class ModelCheckpoint(_Following, _ModelCheckpoint):
     """
 
     first_epoch = 1  # what the first epoch is called in names of files
+    remembered = ("best", "epochs_since_last_save")
 
     def __init__(
         self,
@@ -220,7 +227,7 @@ class EarlyStopping(_Patient):
         restore_best_weights: whether a model that is stopped gets back the weights of its best epoch.
     """
 
-    remembered = ("best", "wait")
+    remembered = ("best", "best_weights", "wait", "stopped_epoch")
 
     def __init__(
         self,

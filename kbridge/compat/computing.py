@@ -208,6 +208,6 @@ def enable():
             graph.part(self, key) if graph.has_dims_in(key) else get_item(self, key)
         )
     Variable._uses_learning_phase = False
-    Variable.get_value = lambda self, borrow=False: self.numpy()
-    Variable.set_value = lambda self, value, borrow=False: self.assign(value)
+    Variable.get_value = lambda self, borrow=False: values.get_value(self)
+    Variable.set_value = lambda self, value, borrow=False: values.set_value(self, value)
     Variable.read_value = Variable.initialized_value = lambda self: graph.read(self)

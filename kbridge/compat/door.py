@@ -26,15 +26,37 @@ _serials = itertools.count(1)
 
 
 class DoorType(type):
-    """Classes that stand for another: what is an instance or a subclass of that counts as one of theirs."""
+    """Classes that stand for another: what is an instance or a subclass of that counts as one of theirs.
+
+    A door may have another class for programs to derive theirs from: what its function ``_base_of`` gives for the
+    names that a program's class defines.
+    """
+
+    def __new__(mcs, name, bases, namespace, **kwargs):
+        bases = tuple(_to_derive_from(base, namespace) for base in bases)
+        return super().__new__(mcs, name, bases, namespace, **kwargs)
 
     def __instancecheck__(cls, instance):
-        stands_for = cls.__dict__.get("_stands_for")
-        return type.__instancecheck__(cls, instance) if stands_for is None else isinstance(instance, stands_for)
+        return DoorType.__subclasscheck__(cls, type(instance))
 
     def __subclasscheck__(cls, subclass):
         stands_for = cls.__dict__.get("_stands_for")
-        return type.__subclasscheck__(cls, subclass) if stands_for is None else issubclass(subclass, stands_for)
+        if stands_for is None:
+            return type.__subclasscheck__(cls, subclass)
+        return issubclass(subclass, stands_for) or (
+            "_base_of" in cls.__dict__ and type.__subclasscheck__(_to_derive_from(cls), subclass)
+        )
+
+    def __getattr__(cls, name):
+        base = cls if name.startswith("_") else _to_derive_from(cls)
+        if base is not cls:
+            return getattr(base, name)
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+
+
+def _to_derive_from(cls, namespace=()):
+    find = cls.__dict__.get("_base_of")
+    return cls if find is None else find(cls, namespace)
 
 
 def door(core, signature, name=None, mixins=(), **rules):
@@ -52,6 +74,8 @@ def door(core, signature, name=None, mixins=(), **rules):
 
     @functools.wraps(core.__init__, assigned=("__doc__",), updated=())
     def __init__(self, *args, **kwargs):
+        if not type.__instancecheck__(cls, self):  # of a class that derives from another: see DoorType
+            return _to_derive_from(cls).__init__(self, *args, **kwargs)
         arguments = translation(args, kwargs)
         if isinstance(self, Layer) and arguments.get("name") is None:
             arguments["name"] = automatic_name(type(self))

@@ -14,6 +14,7 @@ from kbridge.backend.tree import flatten
 from kbridge.compat import computing, notes, standard, streams, traced
 from kbridge.compat.compiled import MeanOf, OldLosses, OldMetrics, is_mean, named_values
 from kbridge.compat.door import DoorType, Translation, automatic_name, parse
+from kbridge.compat.inplace import out_of_place
 from kbridge.compat.networks import OldNetwork, is_of
 from kbridge.compat.stacks import OldSequential
 from kbridge.compat.told import OldCallbackList
@@ -82,6 +83,8 @@ class OldModel(OldNetwork):
     ):
         if class_mode is not None:
             notes.corrected("model.compile(optimizer, loss)", "class_mode= says nothing any more: the loss does")
+        for function in flatten([loss, metrics, weighted_metrics]):
+            out_of_place(function)
         Trainer.compile(
             self,
             dialect_module(self._dialect, "optimizers").get(optimizer),
@@ -454,10 +457,11 @@ class OldModel(OldNetwork):
         super()._forget_functions()
         self.__dict__.pop("_found_stateful", None)
 
-    def _checked(self, x, y, sample_weight=None, class_weight=None, batch_size=None):
+    def _checked(self, x, y, sample_weight=None, class_weight=None, batch_size=None, fewer=False):
         x, y, weights = streams.ready(self, x, y, sample_weight, class_weight)
         size = standard.samples(x)
-        if batch_size and size and self._keeps_states() and size % batch_size:
+        uneven = size % batch_size if batch_size and size else 0
+        if uneven and self._keeps_states() and not (fewer and size < batch_size):
             raise ValueError(
                 f"Model '{self.name}' is stateful: the number of samples must be a multiple of the batch size. "
                 f"Received {size} samples and batch_size={batch_size}."
@@ -517,7 +521,7 @@ class OldModel(OldNetwork):
             data = streams.Batches(self, x, steps=steps, with_targets=False)
         else:
             batch_size = self._batch_size(batch_size)
-            x, _, _ = self._checked(x, None, batch_size=batch_size)
+            x, _, _ = self._checked(x, None, batch_size=batch_size, fewer=True)
             data = data_module.adapt(x, None, None, batch_size, steps)
         return Trainer.predict(self, data, verbose=verbose, callbacks=callbacks)
 

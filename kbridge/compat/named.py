@@ -43,9 +43,22 @@ def from_config_of_keras_1(family, identifier, kwargs=None):
     if isinstance(identifier, dict) and "class_name" not in identifier and "name" in identifier:
         config = dict(identifier)
         identifier = {"class_name": config.pop("name"), "config": config}
+    elif isinstance(identifier, dict) and identifier and "class_name" not in identifier:
+        # what get_config() gives of one alone: its arguments tell which it is
+        for member in family.members.values():
+            if inspect.isclass(member) and _takes_all(member, identifier):
+                return member(**identifier)
     if kwargs and isinstance(identifier, str):
         return family.named(identifier)(**kwargs)
     return family.get(identifier)
+
+
+def _takes_all(cls, config):
+    try:
+        parameters = inspect.signature(cls.__dict__.get("_stands_for", cls)).parameters
+    except (TypeError, ValueError):
+        return False
+    return {name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD} == set(config)
 
 
 def otherwise(own, *modules):

@@ -1,15 +1,59 @@
 """What the networks of older generations could be asked: their graph, the graph of their loss, their state."""
 
+import os
+
 from kbridge import ops
 from kbridge.backend.symbolic import KerasTensor, is_symbol
 from kbridge.backend.tree import flatten
 from kbridge.compat import computing, traced
+from kbridge.models.plan import Plan
+from kbridge.objects import by_reference
 
 
 class OldNetwork:
     """The part of an old model that is asked of its structure."""
 
     built = False
+    _hidden = ()  # the ids of layers that were taken out of ``layers``
+
+    # -- its layers and outputs, which programs changed by hand
+
+    @property
+    def layers(self):
+        """The layers it consists of, as a list that some may be taken out of."""
+        return Layers(self, [layer for layer in super().layers if id(layer) not in self._hidden])
+
+    @layers.setter
+    def layers(self, kept):
+        kept = {id(layer) for layer in kept}
+        self._hidden = {id(layer) for layer in super().layers if id(layer) not in kept}
+
+    @property
+    def outputs(self):
+        """The symbols it gives, as a list."""
+        return super().outputs
+
+    @outputs.setter
+    def outputs(self, symbols):
+        self._end_with(flatten([symbols]))
+        self._hidden = ()
+        self._losses_of_outputs = self._metrics_of_outputs = self._collected = self._beside = None
+        self._forget_functions()
+
+    def _end_with(self, symbols):
+        plan = self._graph("outputs")
+        self._plan = Plan(plan.inputs, symbols if len(symbols) > 1 else symbols[0])
+
+    # -- files: whatever they were called, they were HDF5 files
+
+    def save(self, filepath, overwrite=True, *args, **kwargs):
+        """Write the whole model to a file: of today's format where its name says so, else an HDF5 file."""
+        super().save(filepath, overwrite, *args, **_format(filepath, (".keras",), kwargs))
+
+    def save_weights(self, filepath, overwrite=True, *args, **kwargs):
+        """Write the weights to a file: in a format of today where its name says so, else an HDF5 file."""
+        named = (".weights.h5", ".safetensors", ".npz", ".weights.json")
+        super().save_weights(filepath, overwrite, *args, **_format(filepath, named, kwargs))
 
     # -- the graph that training was in those days
 
@@ -183,11 +227,46 @@ class OldNetwork:
 
         return super().to_json(**kwargs) if self._plan is None else saving.to_old_json(self, **kwargs)
 
+    def get_config(self):
+        """Its layers, and how they are joined, as data; a lambda in it stands for itself."""
+        with by_reference():
+            return super().get_config()
+
     def to_yaml(self, **kwargs):
         """The architecture, as YAML: what ``model_from_yaml`` takes. ``kwargs`` said how PyYAML was to print it."""
         from kbridge import saving
 
         return saving.to_yaml(self)
+
+
+def _format(filepath, endings, kwargs):
+    if isinstance(filepath, (str, os.PathLike)) and not os.fspath(filepath).endswith(endings):
+        kwargs.setdefault("save_format", "h5")
+    return kwargs
+
+
+class Layers(list):
+    """``model.layers``: what is taken out is out of the list, though the model computes what its outputs need."""
+
+    def __init__(self, model, layers):
+        super().__init__(layers)
+        self.model = model
+
+    def pop(self, index=-1):
+        layer = super().pop(index)
+        self.model.layers = self
+        return layer
+
+    def remove(self, layer):
+        super().remove(layer)
+        self.model.layers = self
+
+    def __delitem__(self, index):
+        super().__delitem__(index)
+        self.model.layers = self
+
+    def __reduce__(self):
+        return list, (list(self),)
 
 
 def is_of(symbol, inputs):

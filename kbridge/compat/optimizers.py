@@ -372,6 +372,8 @@ class BuiltIn(Optimizer):
         loss, params, constraints = _arguments_of_updates(args, kwargs)
         if not any(self._slots):
             optimizers.Optimizer.build(self, params)
+        if any(id(p) not in self._index for p in params):  # it is asked for some variables after others
+            optimizers.Optimizer.extend(self, params)
         grads = self.get_gradients(loss, params)
 
         def read(x):
@@ -692,4 +694,6 @@ def get(family, identifier):
     if hasattr(identifier, "compute_gradients") or hasattr(identifier, "apply_gradients"):
         if not isinstance(identifier, (optimizers.Optimizer, type)):
             raise NotImplementedError(refusal_of(identifier))
+    if isinstance(identifier, Optimizer) and "_iterations" not in vars(identifier):
+        Optimizer.__init__(identifier)  # a constructor of one's own may not have called it
     return family.get(identifier)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from kbridge.compat import detect, notes, python2
 from kbridge.compat import port_tables as tables
+from kbridge.compat.activations import hard_sigmoid
 from kbridge.compat.port_program import Program
 from kbridge.compat.port_values import (
     BySignature,
@@ -539,10 +540,10 @@ class _Porter(Program):
         return self._object(value)
 
     def _object(self, value):
+        if value is hard_sigmoid:
+            self.needs_helper = self.needs_keras = True
+            return "old_hard_sigmoid"
         if getattr(value, "__module__", "").startswith("kbridge.compat.activations"):
-            if value.__name__ == "hard_sigmoid":
-                self.needs_helper = self.needs_keras = True
-                return "old_hard_sigmoid"
             return repr(value.__name__)
         home = home_of(type(value)) or home_of(type(value).__dict__.get("_stands_for"))
         if home is None or not hasattr(value, "get_config"):

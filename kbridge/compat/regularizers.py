@@ -60,6 +60,13 @@ class Regularizer(regularizers.Regularizer):
 class _OfGraphs:
     """Of a Variable, a penalty is a symbol, unless a computation is going on."""
 
+    def set_param(self, param):
+        """Be told of the weight, as in Keras 1.0; ``layer.regularizers.append`` puts it on that."""
+        self.p = param
+
+    def set_layer(self, layer):
+        """Be told of the layer, whose ``activity_regularizer`` it is."""
+
     def __call__(self, x):
         if getattr(x, "is_variable", False) and not computing.computing():
             from kbridge.compat.backend import graph

@@ -4,6 +4,8 @@ A rename holds where the class of today knows the new name and not the old one, 
 ``output_dim`` means ``units`` for Dense and itself for Embedding.
 """
 
+from kbridge.compat.inplace import out_of_place
+
 ARGUMENTS = {
     # sizes
     "output_dim": "units",
@@ -62,12 +64,12 @@ def data_format_of(value):
 
 def constraint_of(value):
     """A constraint, or its name of today."""
-    return _CONSTRAINTS.get(value, value) if isinstance(value, str) else value
+    return _CONSTRAINTS.get(value, value) if isinstance(value, str) else out_of_place(value)
 
 
 def regularizer_of(value):
     """A regularizer, or its name of today."""
-    return _REGULARIZERS.get(value, value) if isinstance(value, str) else value
+    return _REGULARIZERS.get(value, value) if isinstance(value, str) else out_of_place(value)
 
 
 _WEIGHTS = "kernel bias recurrent embeddings beta gamma alpha activity depthwise pointwise".split()

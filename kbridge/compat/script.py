@@ -2,12 +2,13 @@
 
 import builtins
 import contextlib
+import importlib
 import os
 import sys
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
-from kbridge.compat import alias
+from kbridge.compat import alias, hints
 from kbridge.compat.python2 import CannotConvertError
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -101,12 +102,17 @@ def guarded(call, *arguments):
 def show(error):
     """Show an error by ``sys.excepthook``, as Python does at a program's end."""
     clean(error)
+    if isinstance(error, ModuleNotFoundError):
+        importlib.import_module("kbridge.compat.hints").of_others(error)
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
     sys.last_exc = error
     with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, or nothing at all
         sys.stdout.flush()
     try:
         sys.excepthook(type(error), error, error.__traceback__)
+        hint = hints.known(error)
+        if hint is not None:
+            print(f"kbridge: {hint}", file=sys.stderr)
     except SystemExit:
         raise
     except BaseException as another:  # as Python words it

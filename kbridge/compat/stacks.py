@@ -67,6 +67,16 @@ class OldSequential:
         self._stack.append(layer)
         self._changed()
 
+    def _end_with(self, symbols):
+        place = next((i for i, s in enumerate(self._symbols) if i and s is symbols[0]), None)
+        if place is None or len(symbols) > 1:
+            raise ValueError(
+                f"Sequential '{self.name}' can only end with the output of one of its layers. "
+                f"Write: Model(model.input, {symbols[0].name if len(symbols) == 1 else '[...]'})."
+            )
+        del self._stack[place:], self._symbols[place + 1 :]
+        self._changed()
+
     def pop(self, rebuild=True):
         """Take the last layer off, and return it."""
         layer = super().pop()

@@ -35,10 +35,11 @@ def weights(model, y, sample_weight=None, class_weight=None):
     """A weight for each sample, or a list of such for the outputs; None where there are none."""
     if sample_weight is None and class_weight is None:
         return None
-    if isinstance(class_weight, str):
+    if isinstance(class_weight, (str, np.ndarray)):
+        line = "{0: 1.0, 1: 5.0}" if isinstance(class_weight, str) else "dict(enumerate(weights))"
         warnings.warn(
             f"class_weight={class_weight!r} had no effect in older Keras, and has none here. "
-            f"Write a dict: class_weight={{0: 1.0, 1: 5.0}}.",
+            f"Write a dict: class_weight={line}.",
             stacklevel=2,
         )
         class_weight = None
@@ -65,7 +66,10 @@ def _weight(model, y, own, of_classes, index):
     if of_classes is None:
         return own
     if not isinstance(of_classes, dict):
-        raise ValueError(f"class_weight must be a dict from classes to weights. Received: {of_classes!r}.")
+        raise ValueError(
+            f"class_weight must be a dict from classes to weights. Received: {of_classes!r}. "
+            f"Write: class_weight=dict(enumerate(weights))"
+        )
     if y is None:
         raise ValueError("class_weight needs targets, but there are none.")
     if len(y.shape) > 2:

@@ -59,6 +59,14 @@ class OldCallbackList(CallbackList):
         if history is not None and not isinstance(history.history, OldLogs):
             history.history = OldLogs(history.history)
 
+    def get_state(self):
+        means = getattr(self, "_means", None)
+        return {"callbacks": super().get_state(), "means": means and means.get_state()}
+
+    def set_state(self, state):
+        super().set_state(state["callbacks"])
+        self._means = Means(*state["means"]) if state["means"] else None
+
     def on_epoch_begin(self, epoch, logs=None):
         self._means = Means() if self.model._by_batch else None
         super().on_epoch_begin(epoch, OldLogs(logs or {}))
@@ -93,8 +101,11 @@ class OldCallbackList(CallbackList):
 class Means:
     """The means over an epoch of what was told of its batches."""
 
-    def __init__(self):
-        self._sums, self._count = {}, 0
+    def __init__(self, sums=None, count=0):
+        self._sums, self._count = sums or {}, count
+
+    def get_state(self):
+        return [self._sums, self._count]
 
     def add(self, logs, size):
         size = size or 1

@@ -441,10 +441,14 @@ class Layer(Stateless, Operation):
         try:
             return output_symbols(run, args, kwargs)
         except Exception:
-            # A layer that cannot be run on shapes may say its shape itself.
-            if type(self).compute_output_shape is Layer.compute_output_shape:
+            # A layer that cannot be run on shapes may say its shape itself, unless that asks us again.
+            if type(self).compute_output_shape is Layer.compute_output_shape or "_is_asked" in self.__dict__:
                 raise
-            shape = self.compute_output_shape(map_structure(lambda x: x.shape, args[0]))
+            self.__dict__["_is_asked"] = True
+            try:
+                shape = self.compute_output_shape(map_structure(lambda x: x.shape, args[0]))
+            finally:
+                del self.__dict__["_is_asked"]
             return _symbols_of_shapes(shape, self.compute_dtype)
         finally:
             self._losses = had

@@ -6,6 +6,7 @@ from kbridge.layers.input_layer import Input, InputLayer
 from kbridge.layers.layer import ComputeMask, Layer
 from kbridge.models.model import Model
 from kbridge.models.sequential import Sequential
+from kbridge.objects import by_reference
 
 
 def clone_model(model, input_tensors=None, clone_function=None, call_function=None, recursive=False, **kwargs):
@@ -28,7 +29,9 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
             return clone_model(layer, clone_function=clone_function, call_function=call_function, recursive=True)
         if clone_function is not None and not isinstance(layer, InputLayer):
             return clone_function(layer)
-        return type(layer).from_config(layer.get_config())
+        with by_reference():
+            config = layer.get_config()
+        return type(layer).from_config(config)
 
     if isinstance(model, Sequential):
         symbols = None if input_tensors is None else flatten([input_tensors])

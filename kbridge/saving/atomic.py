@@ -26,14 +26,12 @@ def replacing(path):
     folder, name = os.path.split(path)
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder, so no file can be written there.")
-    os.makedirs(folder, exist_ok=True)
-    _remove_left_over(folder, name)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(6)}{_ENDING}")
-    file = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b")
+    with _explained(path):
+        os.makedirs(folder, exist_ok=True)
+        _remove_left_over(folder)
+        temporary, file = _new_file(folder, name)
     try:
-        with file:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with _explained(path), file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -48,6 +46,53 @@ def replacing(path):
             os.unlink(temporary)
         raise
     flush_folder(folder)
+
+
+def _new_file(folder, name):
+    """A new file beside the target, and its path; where the system can, it is locked as long as it is open."""
+    while True:
+        # (names of files may have 255 bytes in most systems, and those of targets are shorter than that)
+        start = name.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "ignore")
+        temporary = os.path.join(folder, f".{start}.{secrets.token_hex(6)}{_ENDING}")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        file = os.fdopen(os.open(temporary, flags, 0o666), "w+b")
+        if fcntl is None:
+            return temporary, file
+        with contextlib.suppress(OSError):  # a file system without locks, where nothing counts as left over either
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.path.exists(temporary):
+            return temporary, file
+        file.close()  # before it was locked, another process took it for left over
+
+
+@contextlib.contextmanager
+def _explained(path):
+    """The system's errors while ``path`` is written say which file, and that the old one is untouched."""
+    try:
+        yield
+    except OSError as error:
+        raise _saying(error, path) from error
+    except RuntimeError as error:  # how h5py tells of some of them
+        if "write" not in str(error):
+            raise
+        raise OSError(f"{path} could not be written: {error}. {_untouched(path)}") from error
+
+
+def _saying(error, path):
+    why = error.strerror or str(error)
+    text = f"{path} could not be written: {why}. {_untouched(path)}"
+    return OSError(error.errno, text) if error.errno is not None else type(error)(text)
+
+
+def _untouched(path):
+    return "The file that was there is as it was." if os.path.exists(path) else "Nothing was left there."
+
+
+def remove(path):
+    """Remove a file that ``replacing`` wrote, if it is there, and what killed processes left behind beside it."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
+    _remove_left_over(os.path.dirname(os.path.realpath(path)))
 
 
 def flush_folder(folder):
@@ -65,8 +110,8 @@ def scratch(beside):
     return tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(beside)))
 
 
-def _remove_left_over(folder, name):
-    for found in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*{_ENDING}")):
+def _remove_left_over(folder):
+    for found in glob.glob(os.path.join(glob.escape(folder), f".*.{'[0-9a-f]' * 12}{_ENDING}")):
         with contextlib.suppress(OSError):
             if fcntl is None:
                 os.unlink(found)

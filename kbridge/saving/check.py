@@ -50,7 +50,10 @@ class _Check:
 
     def of(self, value, where):
         if isinstance(value, list):
-            return [self.of(item, f"{where}[{i}]") for i, item in enumerate(value)]
+            return [
+                self.of(item, f"{where}[{i}]") if isinstance(item, (dict, list)) else item
+                for i, item in enumerate(value)
+            ]
         if not isinstance(value, dict):
             return value
         if "class_name" in value and "config" in value:
@@ -149,8 +152,8 @@ def _know_older():
 def _begins_by_merging(config):
     """Whether it is of a Sequential with several branches, which only older generations made."""
     layers = config.get("layers") if isinstance(config, dict) else None
-    first = layers[0] if isinstance(layers, list) and layers else None
-    return isinstance(first, dict) and (first.get("module"), first.get("class_name")) == ("keras.legacy.layers", "Merge")
+    first = layers[0] if isinstance(layers, list) and layers and isinstance(layers[0], dict) else {}
+    return (first.get("module"), first.get("class_name")) == ("keras.legacy.layers", "Merge")
 
 
 def _has_symbol(value):

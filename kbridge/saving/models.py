@@ -13,7 +13,7 @@ import time
 import zipfile
 
 from kbridge import __version__, objects
-from kbridge.saving import atomic, old_hdf5, state
+from kbridge.saving import atomic, old_hdf5, saved_model, state
 from kbridge.saving.check import allowing, check_config
 from kbridge.saving.errors import CorruptFileError, FileRefusedError, UnsafeFileError
 from kbridge.saving.parse_hdf5 import SIGNATURE, Hdf5
@@ -86,8 +86,8 @@ def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=T
                 state.save_state(model, writer)
             weights.seek(0)
             _copy(weights, archive, _WEIGHTS)
-        with tempfile.TemporaryDirectory() as folder:
-            for name in state.save_assets(model, folder):
+        with tempfile.TemporaryDirectory() if state.has_assets(model) else contextlib.nullcontext() as folder:
+            for name in state.save_assets(model, folder) if folder else ():
                 with open(os.path.join(folder, *name.split("/")), "rb") as asset:
                     _copy(asset, archive, _ASSETS + name)
 
@@ -116,7 +116,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True, repo
     """The model in a file of any generation of Keras, by its content, not its name.
 
     Args:
-        filepath: the file; a path, or a binary file object.
+        filepath: the file; a path, or a binary file object. Also the path of a folder that tf.keras saved.
         custom_objects: what names of your own stand for: classes and functions by their names, and functions
             by the names of Lambda layers whose code the file holds.
         compile: whether the model is compiled as it was, its optimizer's state included.
@@ -129,6 +129,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True, repo
         found = inspect(filepath, custom_objects)
         return load_model(filepath, custom_objects, compile, safe_mode), found
     name = name_of(filepath)
+    if saved_model.is_saved_model(filepath):
+        return _build_old(saved_model.opened(filepath), custom_objects, compile)
     with opened(filepath) as file:
         kind = content(file)
         if kind == "zip":
@@ -150,7 +152,8 @@ def opened(filepath):
         return contextlib.nullcontext(filepath)
     filepath = os.fspath(filepath)
     if os.path.isdir(filepath):
-        raise CorruptFileError(filepath, "", "it is a folder. Models are read from .keras files.")
+        why = f"it is a folder without {saved_model.MODEL}. Models are read from .keras files."
+        raise CorruptFileError(filepath, "", f"{why}{saved_model.checkpoints_in(filepath)}")
     if not os.path.exists(filepath):
         raise FileNotFoundError(f"There is no file {filepath!r}.")
     return open(filepath, "rb")
@@ -203,14 +206,17 @@ def _load_old(source, custom_objects, compile):
     name = source.name
     if not old_hdf5.is_old(source):
         raise CorruptFileError(name, "", "it holds weights alone. Make the model and write: model.load_weights(...).")
-    old = old_hdf5.OldFile(source)
-    borrowed = {}
+    return _build_old(old_hdf5.OldFile(source), custom_objects, compile)
+
+
+def _build_old(old, custom_objects, compile):
+    name, source, borrowed = old.name, old.source, {}
     with objects.CustomObjectScope(custom_objects):
         config = old_hdf5.config_of(old, borrowed)
     custom_objects = {**borrowed, **(custom_objects or {})}
-    config = check_config(config, name, old_hdf5.CONFIG, custom_objects, compile)
-    with allowing(2 * state.total_bytes(source.entries.values()) + _SPARE, name, old_hdf5.CONFIG):
-        model = build(config, custom_objects, name, old_hdf5.CONFIG)
+    config = check_config(config, name, old.config_place, custom_objects, compile)
+    with allowing(2 * state.total_bytes(source.entries.values()) + _SPARE, name, old.config_place):
+        model = build(config, custom_objects, name, old.config_place)
     old_hdf5.load_old_weights(model, old)
     if compile:
         old_hdf5.compile_old(model, old, custom_objects)

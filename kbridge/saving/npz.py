@@ -68,6 +68,9 @@ class Npz(Arrays):
 
     def read(self, path):
         shape, dtype, nbytes = self.entries[path]
-        data = self._archive.read(f"{path}.npy", self._offsets[path] + nbytes)
-        found = np.frombuffer(bytearray(data[self._offsets[path] :]), dtype).reshape(shape)
+        member, found = f"{path}.npy", np.empty(shape, dtype)
+        with self._archive.open(member) as file:
+            self._archive.part(file, self._offsets[path], member)
+            self.fill(found, lambda size: self._archive.part(file, size, member), member)
+            self._archive.part(file, 1, member)  # the end, where its checksum is looked at
         return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))

@@ -24,6 +24,8 @@ _TOP = "top_level_model_weights"  # what belongs to the model and to no layer
 class OldFile:
     """What an ``Hdf5`` of this kind says: who wrote it, and the layers' arrays."""
 
+    config_place = CONFIG
+
     def __init__(self, source):
         self.source, self.name = source, source.name
         self.root = source.attributes()
@@ -94,6 +96,14 @@ class OldFile:
             raise self._corrupt(place, f"the attribute {key!r} is no list of names.")
         return found
 
+    def pairs(self, model):
+        """Triples (a layer, its name in the file, [(an array's name, its path)])."""
+        return _by_order(model, self)
+
+    def optimizer_file(self, model):
+        """The file that holds the state of the optimizer."""
+        return self
+
     def json(self, key):
         """The data in an attribute of the root, or None."""
         text = self.root.get(key)
@@ -118,7 +128,7 @@ def config_of(old, borrowed=None):
             "model_config",
             "it holds weights, but no model. Make the model and write: model.load_weights(...).",
         )
-    return translated(config, old.era, old.name, CONFIG, borrowed)
+    return translated(config, old.era, old.name, old.config_place, borrowed)
 
 
 def translated(config, era, file, place, borrowed=None):
@@ -141,7 +151,7 @@ def load_old_weights(model, old, by_name=False, skip_mismatch=False, skipped=())
     Layers are found by their order, or by their names; both as older generations did. With ``skip_mismatch`` a
     layer that does not fit stays as it is, with a warning.
     """
-    pairs = _by_name(model, old) if by_name else _by_order(model, old)
+    pairs = _by_name(model, old) if by_name else old.pairs(model)
     skipped = {id(layer) for layer in skipped}
     fits = []
     for layer, name, arrays in pairs:
@@ -261,4 +271,4 @@ def compile_old(model, old, custom_objects):
         return
     with objects.CustomObjectScope(custom_objects):
         compile_as_told(model, told, old)
-        restore_optimizer(model, old)
+        restore_optimizer(model, old.optimizer_file(model))

@@ -37,7 +37,7 @@ def weights_of(layer):
 
 
 def one_by_one(layers):
-    """``layers``, where those of the branches stand in place of a layer that joins them: so files keep their weights."""
+    """``layers``, but those of the branches in place of a layer that joins them, as files keep their weights."""
     found = {}
     for layer in layers:
         branches = getattr(layer, "branches_in_files", None)

@@ -220,9 +220,9 @@ class Hdf5:
                 if entry.place.kind == "chunked":
                     self._read_chunks(entry, found, path)
                 elif entry.place.kind == "compact":
-                    _bytes_of(found)[:] = entry.place.data
+                    bytes_of(found)[:] = entry.place.data
                 else:
-                    self._image.into(entry.place.address, _bytes_of(found))
+                    self._image.into(entry.place.address, bytes_of(found))
         if found.dtype.kind == "b":
             return found.view(np.uint8) != 0
         return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
@@ -271,7 +271,8 @@ class Hdf5:
         return data
 
 
-def _bytes_of(array):
+def bytes_of(array):
+    """The memory of an array without gaps, as bytes."""
     return memoryview(array.reshape(-1).view(np.uint8))
 
 

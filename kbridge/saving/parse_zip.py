@@ -85,16 +85,21 @@ class Archive:
         ):
             raise UnsafeFileError(self.name, name[:200], "its name is no plain relative path.")
 
+    def _info(self, member):
+        if member not in self.members:
+            raise CorruptFileError(self.name, member, "this part of the file is missing.")
+        return self.members[member]
+
     def open(self, member):
         """A binary file object to read a member from."""
         try:
-            return self._zip.open(self.members[member])
+            return self._zip.open(self._info(member))
         except (zipfile.BadZipFile, NotImplementedError, struct.error, RuntimeError, ValueError, OSError) as error:
             raise CorruptFileError(self.name, member, f"it cannot be read ({error}).") from None
 
     def read(self, member, largest):
         """The bytes of a member, if they are at most ``largest``."""
-        size = self.members[member].file_size
+        size = self._info(member).file_size
         if size > largest:
             raise UnsafeFileError(self.name, member, f"it has {size:,} bytes, where at most {largest:,} are read.")
         with self.open(member) as file:
@@ -105,7 +110,7 @@ class Archive:
 
     def copy(self, member, target):
         """Write a member's bytes to a binary file object, a piece at a time."""
-        left = self.members[member].file_size
+        left = self._info(member).file_size
         with self.open(member) as file:
             while piece := self.part(file, 1 << 20, member):
                 left -= len(piece)

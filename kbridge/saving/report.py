@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from kbridge.saving import old_configs, old_hdf5
+from kbridge.saving import old_configs, old_hdf5, saved_model
 from kbridge.saving.check import check_config
 from kbridge.saving.errors import FileRefusedError
 from kbridge.saving.npz import Npz, is_npz
@@ -54,6 +54,8 @@ def inspect(filepath, custom_objects=None):
     from kbridge.saving.models import content, name_of, opened
 
     name = name_of(filepath)
+    if saved_model.is_saved_model(filepath) or saved_model.is_checkpoint(filepath):
+        return _of_saved_model(saved_model.opened(filepath), custom_objects)
     with opened(filepath) as file:
         kind = content(file)
         if kind == "zip":
@@ -119,12 +121,28 @@ def _of_old(source, custom_objects):
     if config is None:
         found.layers = [(name, "", size) for name, size in sizes.items()]
         return found
-    _describe_old(found, config, old.era, custom_objects, sizes)
+    _describe_old(found, config, old, custom_objects, sizes)
+    _tell_optimizer(found, old, "optimizer_weights" in source.groups)
+    return found
+
+
+def _tell_optimizer(found, old, with_state):
     told = old.json("training_config")
     optimizer = told.get("optimizer_config") if isinstance(told, dict) else None
     if isinstance(optimizer, dict):
-        state = "" if "optimizer_weights" in source.groups else ", without its state"
-        found.optimizer = f"{optimizer.get('class_name')}{state}"
+        name = str(optimizer.get("class_name")).rpartition(">")[2]
+        found.optimizer = f"{name}{'' if with_state else ', without its state'}"
+
+
+def _of_saved_model(old, custom_objects):
+    kind = "folder of TensorFlow (SavedModel)" if old.whole else "checkpoint of TensorFlow"
+    found = Report(old.name, kind, "tf.keras" if old.told or not old.whole else "unknown", old.version)
+    sizes, found.parameters = old.sizes()
+    if old.told is None:
+        found.layers = [(name, "", size) for name, size in sizes.items()]
+        return found
+    _describe_old(found, old.json(old_hdf5.CONFIG), old, custom_objects, sizes)
+    _tell_optimizer(found, old, old.has_optimizer())
     return found
 
 
@@ -136,15 +154,19 @@ def _of_json(config, name, custom_objects):
     era = old_configs.guessed_era(config)
     version = config.get("keras_version")
     found = Report(name, "JSON file", _ERAS[era], str(version) if version else None, config.get("backend"))
-    _describe_old(found, config, era, custom_objects, {})
+    _describe_translated(found, config, era, "", custom_objects, {})
     return found
 
 
-def _describe_old(found, config, era, custom_objects, sizes):
+def _describe_old(found, config, old, custom_objects, sizes):
+    _describe_translated(found, config, old.era, old.config_place, custom_objects, sizes)
+
+
+def _describe_translated(found, config, era, place, custom_objects, sizes):
     def check():
         with old_configs.noting(found.converted):
-            today = old_hdf5.translated(config, era, found.file, old_hdf5.CONFIG)
-        check_config(today, found.file, old_hdf5.CONFIG, custom_objects)
+            today = old_hdf5.translated(config, era, found.file, place)
+        check_config(today, found.file, place, custom_objects)
 
     _describe(found, config, check, sizes)
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from kbridge.saving import atomic, state
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
+from kbridge.saving.parse_hdf5 import bytes_of
 from kbridge.saving.parse_json import LARGEST, parse_json
 from kbridge.saving.sources import Arrays, Entry, Written
-from kbridge.saving.write_hdf5 import as_array
 
 _DTYPES = {
     **{"F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1"},
@@ -30,7 +30,7 @@ def write_safetensors(model, filepath):
     text += b" " * (-len(text) % 8)
     with atomic.replacing(filepath) as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        state.save_state(model, Written(lambda path, array: file.write(_bytes(array))))
+        state.save_state(model, Written(lambda path, array: file.write(bytes_of(np.ascontiguousarray(array)))))
 
 
 def _described(path, array):
@@ -41,10 +41,6 @@ def _described(path, array):
     else:
         raise ValueError(f"save_weights: {path} is of dtype {array.dtype}, which .safetensors files have no word for.")
     return {"dtype": name, "shape": list(array.shape), "nbytes": array.nbytes}
-
-
-def _bytes(array):
-    return np.ascontiguousarray(as_array(array)).tobytes()
 
 
 def is_safetensors(head):
@@ -107,7 +103,9 @@ class SafeTensors(Arrays):
         if self._mapped is not None:
             return self._mapped[place : place + nbytes].view(dtype).reshape(shape)
         self._file.seek(place)
-        return np.frombuffer(bytearray(self._file.read(nbytes)), dtype).reshape(shape)
+        found = np.empty(shape, dtype)
+        self.fill(found, self._file.read, path)
+        return found
 
 
 def _counts(value):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kbridge.saving.errors import CorruptFileError
+from kbridge.saving.parse_hdf5 import bytes_of
 from kbridge.saving.write_hdf5 import as_array
 
 
@@ -34,6 +35,15 @@ class Arrays:
         if math.prod(n for n in shape if n) > 1 << 48:
             raise CorruptFileError(self.name, path[:200], f"no array has the shape {shape}.")
         return math.prod(shape) * dtype.itemsize
+
+    def fill(self, array, read, path):
+        """Put the bytes that ``read(size)`` gives, a piece at a time, into ``array``; they must be as many."""
+        target, done = bytes_of(array), 0
+        while piece := read(min(1 << 20, len(target) - done)):
+            target[done : done + len(piece)] = piece
+            done += len(piece)
+        if done < len(target):
+            raise CorruptFileError(self.name, path, "it is shorter than it is said to be.")
 
     def _where(self, path):
         return path

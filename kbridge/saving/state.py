@@ -184,6 +184,11 @@ def _tell_of_unused(source, fits):
 # -- assets: what layers keep in files of their own
 
 
+def has_assets(root):
+    """Whether some object in ``root`` keeps files of its own."""
+    return any(hasattr(holder, "save_assets") for _, holder in walk(root))
+
+
 def save_assets(root, folder):
     """Let the objects in ``root`` write their assets below ``folder``; returns the paths of the files."""
     for path, holder in walk(root):

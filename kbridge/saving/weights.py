@@ -1,10 +1,14 @@
 """``save_weights`` and ``load_weights``: the state of a model's objects alone."""
 
 import contextlib
+import json
 import os
+from collections.abc import Mapping
+
+import numpy as np
 
 from kbridge.backend.variable import numpy_dtype
-from kbridge.saving import atomic, old_hdf5, state
+from kbridge.saving import atomic, old_hdf5, saved_model, state
 from kbridge.saving.errors import CorruptFileError
 from kbridge.saving.models import content, may_write, name_of, open_weights, opened
 from kbridge.saving.npz import Npz, is_npz, write_npz
@@ -59,12 +63,46 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, save_form
 _OTHERS = {".safetensors": write_safetensors, ".npz": write_npz}
 
 
-def write_weights(model, filepath, **notes):
-    """The file of ``save_weights``; ``notes`` are texts added to it, which others do not look at."""
+def write_weights(model, filepath, training=None):
+    """The file of ``save_weights``; ``training`` is added to it: plain data and arrays, which others do not look at."""
     with atomic.replacing(filepath) as file, Hdf5Writer(file) as writer:
         state.save_state(model, writer)
-        for name, text in notes.items():
-            writer.note(f"_{name}", text)
+        if training is not None:
+            arrays = []
+            writer.note(_TRAINING, json.dumps(_without_arrays(training, arrays), default=_refuse))
+            store = writer.store(f"{_TRAINING}_arrays", None)
+            for i, array in enumerate(arrays):
+                store[str(i)] = array
+
+
+_TRAINING = "_training"
+
+
+def _without_arrays(value, arrays):
+    """``value`` as JSON can hold it, arrays being put into the list ``arrays``."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"__array__": len(arrays) - 1}
+    if isinstance(value, Mapping):
+        return {key: _without_arrays(item, arrays) for key, item in value.items()}
+    return [_without_arrays(item, arrays) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _with_arrays(value, read):
+    if isinstance(value, dict):
+        if set(value) == {"__array__"}:
+            return read(value["__array__"])
+        return {key: _with_arrays(item, read) for key, item in value.items()}
+    return [_with_arrays(item, read) for item in value] if isinstance(value, list) else value
+
+
+def _refuse(value):
+    raise TypeError(
+        f"{value!r} ({type(value).__name__}) cannot be kept in a backup of training. Expected from the get_state() of "
+        f"a callback: plain data and NumPy arrays."
+    )
 
 
 def load_weights(model, filepath, skip_mismatch=False, by_name=False, mmap=False, **kwargs):
@@ -74,7 +112,8 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, mmap=False
 
     Args:
         model: a Model, built.
-        filepath: the file; a path, or a binary file object.
+        filepath: the file; a path, or a binary file object. Also the path of a folder that tf.keras saved, and the
+            prefix of a checkpoint of its ``save_weights``.
         skip_mismatch: whether layers that the file's weights do not fit stay as they are, with a warning.
         by_name: whether layers are found by their names, those of other names being left alone. Only in HDF5 files
             as Keras 1 and 2 wrote them.
@@ -86,6 +125,11 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, mmap=False
     if kwargs:
         raise ValueError(f"load_weights() does not know the argument(s) {sorted(kwargs)}.")
     _refuse_unbuilt(model, "loaded")
+    if saved_model.is_saved_model(filepath) or saved_model.is_checkpoint(filepath):
+        if by_name:
+            raise _by_name_refused(os.fspath(filepath))
+        old_hdf5.load_old_weights(model, saved_model.opened(filepath), False, skip_mismatch, skipped)
+        return
     with open_source(filepath, mmap) as source:
         if isinstance(source, Npz) and source.plain:
             _load_list(model, source)
@@ -94,20 +138,34 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, mmap=False
             old_hdf5.load_old_weights(model, old_hdf5.OldFile(source), by_name, skip_mismatch, skipped)
             return
         if by_name:
-            raise ValueError(
-                f"load_weights: by_name=True is for HDF5 files as Keras 1 and 2 wrote them. In {source.name} weights "
-                f"are found by their place in the model. For layers that do not fit, write: skip_mismatch=True."
-            )
+            raise _by_name_refused(source.name)
         state.load_state(model, source, skip_mismatch, skipped)
 
 
-def read_weights(model, filepath, note):
-    """Set the weights from a file of ``write_weights``; returns the data in one of its notes (a text of JSON)."""
+def _by_name_refused(name):
+    return ValueError(
+        f"load_weights: by_name=True is for HDF5 files as Keras 1 and 2 wrote them. In {name} weights are found by "
+        f"their place in the model. For layers that do not fit, write: skip_mismatch=True."
+    )
+
+
+def read_weights(model, filepath, prepare):
+    """Set the weights from a file of ``write_weights``; returns what was added to it.
+
+    ``prepare`` is called with that before, and may build what the weights are of.
+    """
     with open_source(filepath) as source:
-        path = f"_{note}"
-        if path not in source.entries or source.entries[path].dtype != "uint8":
-            raise CorruptFileError(filepath, path, "this part is missing.")
-        found = parse_json(source.read(path).tobytes(), filepath, path)
+        if _TRAINING not in source.entries or source.entries[_TRAINING].dtype != "uint8":
+            raise CorruptFileError(filepath, _TRAINING, "this part is missing.")
+
+        def read(number):
+            path = f"{_TRAINING}_arrays/vars/{number}"
+            if path not in source.entries:
+                raise CorruptFileError(filepath, path, "this part is missing.")
+            return source.read(path)
+
+        found = _with_arrays(parse_json(source.read(_TRAINING).tobytes(), filepath, _TRAINING), read)
+        prepare(found)
         state.load_state(model, source)
     return found
 

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from kbridge import __version__, losses, objects
+from kbridge.layers.layer import Layer
 from kbridge.saving import atomic, eras
 from kbridge.saving.old_configs import RECURRENT
 from kbridge.saving.old_weights import one_by_one, weights_of
@@ -191,11 +192,11 @@ class _Writer:
     def _plain(self, value, layer=None):
         name = value.get("registered_name") or value["class_name"]
         name = value["class_name"] if name.startswith("keras") else name
-        branches = getattr(layer, "branches", ())  # models that it joins
-        config = {
-            key: [self.value(*pair) for pair in zip(item, branches)] if key == "layers" and branches else self._inner(item)
-            for key, item in value["config"].items()
-        }
+        branches = [one for one in getattr(layer, "branches", ()) if isinstance(one, Layer)]  # models that it joins
+        joined = value["config"]["layers"] if branches else ()
+        config = {key: self._inner(item) for key, item in value["config"].items() if item is not joined}
+        if branches:
+            config["layers"] = [self.value(*pair) for pair in zip(joined, branches)]
         if name == "InputLayer":
             config["batch_input_shape"] = config.pop("batch_shape")
             config.update(sparse=False, ragged=False)

@@ -98,8 +98,10 @@ class Run:
             or not data.full_steps
         )
         self.free_epochs = not self.by_steps and not callbacks.act_on_epochs and validation is None
-        self.left_by_callbacks = []  # what each knew when an earlier run was left
+        self.left_off = None  # the position of an earlier run that is gone on from
+        self.interrupted = False  # whether the user stopped it
         self.fresh = False  # whether the metrics have been reset since they were last used
+        self.found = None  # what a step of one's own returned last
         self.skip = 0  # steps of the coming epoch that an earlier process has done
         self.began = None  # the state of the data when this epoch began
         self.kept = False  # whether some callback keeps positions
@@ -113,7 +115,9 @@ class Run:
             "step": step,
             "data": self.began if step else self.data.get_state(),
             "seeds": seeds.get_state(),
-            "callbacks": [[type(c).__name__, state] for c, state in self._states() if state is not None],
+            "stopped": self.model.stop_training,
+            "logs": to_floats(self.found) if self.own_step and step else None,
+            "callbacks": self.callbacks.get_state(),
         }
 
     def resume(self, position):
@@ -122,20 +126,10 @@ class Run:
         self.fresh = self.skip > 0  # the metrics hold the steps that are done
         self.data.set_state(position["data"])
         self.began = position["data"]
-        seeds.set_state(tuple(position["seeds"]))
-        self.left_by_callbacks = position["callbacks"]
-
-    def _tell_callbacks(self):
-        """Give the callbacks what they knew when the earlier run was left."""
-        left = {}
-        for name, state in self.left_by_callbacks:
-            left.setdefault(name, []).append(state)
-        for callback, state in self._states():
-            if state is not None and left.get(type(callback).__name__):
-                callback.set_state(left[type(callback).__name__].pop(0))
-
-    def _states(self):
-        return [(c, c.get_state()) for c in self.callbacks if hasattr(c, "get_state")]
+        seeds.set_state(position["seeds"])
+        self.model.stop_training = position["stopped"]
+        self.found = position["logs"]
+        self.left_off = position
 
     def all_epochs(self):
         model, callbacks = self.model, self.callbacks
@@ -144,15 +138,16 @@ class Run:
             callback.set_run(self)
         self.kept = bool(keepers)
         callbacks.on_train_begin()
-        if self.left_by_callbacks:
-            self._tell_callbacks()
+        if self.left_off is not None:
+            callbacks.set_state(self.left_off["callbacks"])
         logs = {}
         try:
-            while self.epoch < self.epochs and not model.stop_training:
+            # (an epoch that was stopped in its midst has its end yet to come)
+            while self.epoch < self.epochs and not (model.stop_training and not self.skip):
                 logs = self._several_epochs() if self._may_join_epochs() else self._one_epoch()
         except KeyboardInterrupt:
             # What was learned is kept: the model is usable, and the history holds the epochs that ended.
-            model.stop_training = True
+            model.stop_training = self.interrupted = True
             print(f"\nTraining was stopped by the user in epoch {self.epoch + 1}.")
         if model.optimizer is not None:
             model.optimizer.finalize_variable_values(model.trainable_variables)
@@ -165,7 +160,10 @@ class Run:
             self.model.reset_metrics()
         if self.kept and not self.skip:
             self.began = self.data.get_state()
-        self.callbacks.on_epoch_begin(self.epoch)
+        if self.skip:
+            self.callbacks.go_on(self.epoch)
+        else:
+            self.callbacks.on_epoch_begin(self.epoch)
         if self.by_steps or self.skip or not self._loop_pays():
             logs = self._steps()
         else:
@@ -191,11 +189,11 @@ class Run:
         step = model._function("train")
         every = model.steps_per_execution if isinstance(model.steps_per_execution, int) else 1
         first, self.skip = self.skip, 0
-        found, done, last = None, first, time.perf_counter()
-        for i, batch in enumerate(self._batches(first), first):
+        found, done, last = self.found if first else None, first, time.perf_counter()
+        for i, batch in enumerate(() if first and model.stop_training else self._batches(first), first):
             if callbacks.act_on_batches and i % every == 0:
                 callbacks.on_train_batch_begin(i)
-            found = step(batch)
+            found = self.found = step(batch)
             done = i + 1
             clock.tick(self.engine)
             if callbacks.act_on_batches:
@@ -225,7 +223,12 @@ class Run:
             for start in range(first * size, len(order), size):
                 yield self.engine.gather(columns, order[start : start + size])
         else:
-            for batch in itertools.islice(self.data.epoch(), first, None):
+            batches = self.data.epoch()
+            for _ in itertools.islice(batches, first):
+                continue  # an earlier process has trained on them
+            if first:  # they have been drawn again
+                seeds.set_state(self.left_off["seeds"])
+            for batch in batches:
                 yield self.model._as_tensors(batch)
 
     # -- whole epochs

@@ -256,7 +256,8 @@ class Trainer(Surface):
 
     @property
     def trainable_variables(self):
-        return super().trainable_variables if self._known is None else self._known.variables
+        known = self._known
+        return known.variables if known is not None and self.built else super().trainable_variables
 
     @property
     def losses(self):
@@ -349,13 +350,16 @@ class Trainer(Surface):
         own = type(self).train_step if training else type(self).test_step
         if own not in (Trainer.train_step, Trainer.test_step):
             return  # what a step of one's own needs is built when it first runs
-        x, y, _ = unpack_x_y_sample_weight(data)
         if not self.built or self._metrics_of_outputs is None or self._metrics_of_outputs.entries is None:
-            y_pred = self._outputs_on_shapes(x)
-            _, metrics = self._objectives(y_pred)
-            metrics.build(flat_by_name(y, metrics.names, "targets"), flatten([y_pred]))
+            self._make_metrics(data)
         if training and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+
+    def _make_metrics(self, data):
+        x, y, _ = unpack_x_y_sample_weight(data)
+        y_pred = self._outputs_on_shapes(x)
+        _, metrics = self._objectives(y_pred)
+        metrics.build(flat_by_name(y, metrics.names, "targets"), flatten([y_pred]))
 
     def _preprocessed(self, data, training=False):
         """``data`` with its inputs as the layers make them that run on the host, if the model has such."""

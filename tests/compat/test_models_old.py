@@ -134,6 +134,38 @@ def test_a_sequential_with_branches_is_written_down():
     np.testing.assert_allclose(copy.predict(x), model.predict(x), rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", [".h5", ".keras"])
+def test_a_sequential_with_branches_is_saved(kind, tmp_path):
+    inner, _, _ = branches()
+    model = models1.Sequential(
+        [layers1.Merge([inner, models1.Sequential([layers1.Dense(1, input_dim=3)])], mode="sum")]
+    )
+    model.add(layers1.Dense(2))
+    x = [X, X[:, :2], X[:, 1:]]
+    model.compile("adam", "mse")
+    model.fit(x, np.ones((12, 2)), nb_epoch=1, verbose=0)
+    model.save(tmp_path / f"model{kind}")
+    model.save_weights(tmp_path / "weights.h5")
+    then, now = models1.load_model(tmp_path / f"model{kind}"), kbridge.models.load_model(tmp_path / f"model{kind}")
+    assert type(then) is models1.Sequential
+    for again in (then, now):
+        np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x), rtol=1e-6)
+    model.train_on_batch(x, np.zeros((12, 2)))
+    then.load_weights(tmp_path / "weights.h5")
+    np.testing.assert_allclose(then.predict(x), now.predict(x, verbose=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [".h5", ".keras"])
+@pytest.mark.parametrize("name", ["hard_sigmoid", K.hard_sigmoid])
+def test_hard_sigmoid_keeps_its_slope_in_files(name, kind, tmp_path):
+    model = models2.Sequential([layers.LSTM(3, input_shape=(4, 1)), layers.Dense(2, activation=name)])
+    model.save(tmp_path / f"model{kind}")
+    x = 4 * X[..., None]
+    for load in (models2.load_model, kbridge.models.load_model):
+        again = load(tmp_path / f"model{kind}", compile=False)
+        np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x), rtol=1e-5)
+
+
 def test_called_on_symbols():
     model = network()
     placeholder = K.placeholder((None, 4))

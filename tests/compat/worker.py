@@ -17,12 +17,15 @@ def run(path, generation, engine):
     import kbridge
     from kbridge import compat, config
     from kbridge.compat import aged, python2, script
+    from kbridge.compat.keras2 import backend as K
 
     compat.install(generation)
     aged.restore()
-    kbridge.utils.clear_session(free_memory=False)
+    K.clear_session()  # the learning phase, too
     kbridge.utils.set_random_seed(7)
     config.set_image_data_format("channels_last")
+    config.set_floatx("float32")
+    config.set_epsilon(1e-7)
     folder_before, path_before, said = os.getcwd(), list(sys.path), io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

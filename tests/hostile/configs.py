@@ -4,6 +4,7 @@ import base64
 import copy
 import json
 import marshal
+from functools import partial
 
 from hostile import good
 from hostile.hdf5 import old_file
@@ -19,14 +20,18 @@ def cases(aim):
     for name, change, expected, advisory in _wholes(aim):
         yield from _in_containers(name, change, expected, advisory)
     for name, change, expected, advisory in _of_today(aim):
-        yield f"{name} in .keras", "model", in_keras(change), ".keras", expected, advisory
+        yield f"{name} in .keras", "model", partial(in_keras, change), ".keras", expected, advisory
     for name, told, expected, advisory in _compiled(aim):
-        data = old_file(good.old_config(), training=told)
+        data = partial(_trained, told)
         yield f"{name} in .h5", "model", data, ".h5", expected, advisory
     yield from _texts()
 
 
 # -- containers
+
+
+def _trained(told):
+    return old_file(good.old_config(), training=told)
 
 
 def changed(config, change):
@@ -40,19 +45,30 @@ def in_keras(change):
 
 
 def keras_of(text):
-    return good.zipped({**good.parts(), "config.json": text})
+    return _with("config.json", text)
+
+
+def _with(name, data):
+    return good.zipped({**good.parts(), name: data})
 
 
 def _in_containers(name, change, expected, advisory):
-    now, old = changed(good.config(), change), changed(good.old_config(), change)
-    yield f"{name} in .keras", "model", keras_of(json.dumps(now)), ".keras", expected, advisory
-    yield f"{name} in .h5", "model", old_file(old), ".h5", expected, advisory
-    if expected == "only weights tell":  # texts have none
-        expected = "harmless"
-    yield f"{name} in JSON", "json", json.dumps(now).encode(), ".json", expected, advisory
-    yield f"{name} in old JSON", "json", json.dumps(old).encode(), ".json", expected, advisory
-    # JSON with its keys quoted is YAML as well
-    yield f"{name} in YAML", "yaml", json.dumps(old).encode(), ".yaml", expected, advisory
+    texts = expected != "only weights tell"  # and texts have none: what memory there is bounds them
+    expected = expected if texts else "refused"
+
+    def now():
+        return json.dumps(changed(good.config(), change))
+
+    def old():
+        return json.dumps(changed(good.old_config(), change))
+
+    yield f"{name} in .keras", "model", lambda: keras_of(now()), ".keras", expected, advisory
+    yield f"{name} in .h5", "model", lambda: old_file(old()), ".h5", expected, advisory
+    if texts:
+        yield f"{name} in JSON", "json", lambda: now().encode(), ".json", expected, advisory
+        yield f"{name} in old JSON", "json", lambda: old().encode(), ".json", expected, advisory
+        # JSON with its keys quoted is YAML as well
+        yield f"{name} in YAML", "yaml", lambda: old().encode(), ".yaml", expected, advisory
 
 
 def _with_layer(layer):
@@ -76,8 +92,8 @@ def _named(module, name, kind="function", config=None, registered=None):
     }
 
 
-def _layer(name, module="keras.layers", **config):
-    return {"class_name": name, "module": module, "config": {"name": "other", **config}, "registered_name": None}
+def _layer(kind, of="keras.layers", /, **config):
+    return {"class_name": kind, "module": of, "config": {"name": "other", **config}, "registered_name": None}
 
 
 # -- layers
@@ -102,7 +118,7 @@ def _layers(aim):
         yield f"Lambda of old bytecode {len(str(function))}", described, "unsafe", old
     yield "Lambda of old bytecode that tells no type", _layer("Lambda", function=[_CODE, None, None]), "unsafe", old
     shaped = _layer("Lambda", function="relu", output_shape=[_CODE, None, None], output_shape_type="lambda")
-    yield "Lambda of old with a shape of bytecode", shaped, "unsafe", old
+    yield "Lambda of old with a shape of bytecode", shaped, "refused", old
     masked = _layer("Lambda", function="relu", mask=[_CODE, None, None], mask_type="lambda", function_type="function")
     yield "Lambda of old with a mask of bytecode", masked, "unsafe", old
     by_name = _layer("Lambda", function="run", function_type="function", module="canary_module")
@@ -113,7 +129,13 @@ def _layers(aim):
     # names that would be imported
     imports = "CVE-2025-1550"
     for module, name in (
-        *(("canary_module", "run"), ("os", "system"), ("builtins", "eval"), ("builtins", "exec"), ("subprocess", "run")),
+        *(
+            ("canary_module", "run"),
+            ("os", "system"),
+            ("builtins", "eval"),
+            ("builtins", "exec"),
+            ("subprocess", "run"),
+        ),
         *(("pickle", "loads"), ("numpy", "load"), ("torch", "load"), ("this", "s"), ("antigravity", "geohash")),
         *(("importlib", "import_module"), ("keras.src.layers.core.lambda_layer", "python_utils")),
     ):
@@ -137,7 +159,12 @@ def _layers(aim):
         lambda_ = _layer("Lambda", function=_named(module, "get_file"), arguments={"origin": aim.url})
         yield f"{module}.get_file in a Lambda", lambda_, "refused", get
     tar = {"fname": "a.tar", "origin": f"file://{aim.folder}/evil.tar", "extract": True, "untar": True}
-    yield "a tar that get_file would extract", _named("keras.utils", "get_file", "class", tar), "refused", "CVE-2025-12060"
+    yield (
+        "a tar that get_file would extract",
+        _named("keras.utils", "get_file", "class", tar),
+        "refused",
+        "CVE-2025-12060",
+    )
     switch = "CVE-2025-9906"
     for module in ("keras.config", "keras.src.saving.serialization_lib", "kbridge.config", "keras"):
         name = "enable_unsafe_deserialization"
@@ -173,7 +200,13 @@ def _layers(aim):
 
     # words that would be read from files
     words = "CVE-2025-12058"
-    for place in (f"{aim.folder}/secret.txt", "secret.txt", aim.url, f"file://{aim.folder}/secret.txt", "gs://bucket/a"):
+    for place in (
+        f"{aim.folder}/secret.txt",
+        "secret.txt",
+        aim.url,
+        f"file://{aim.folder}/secret.txt",
+        "gs://bucket/a",
+    ):
         for name in ("StringLookup", "IntegerLookup", "TextVectorization"):
             yield f"{name} of {place[:9]}", _layer(name, vocabulary=place), "unsafe", words
     hidden = {"class_name": "__bytes__", "config": {"value": "secret.txt"}}
@@ -214,7 +247,10 @@ def _layers(aim):
         ("Hashing", {"num_bins": 10**30}),
         ("Discretization", {"num_bins": 10**12}),
         ("Discretization", {"bin_boundaries": "many"}),
-        ("StringLookup", {"vocabulary": ["a"], "max_tokens": 10**12, "output_mode": "multi_hot", "pad_to_max_tokens": True}),
+        (
+            "StringLookup",
+            {"vocabulary": ["a"], "max_tokens": 10**12, "output_mode": "multi_hot", "pad_to_max_tokens": True},
+        ),
         ("StringLookup", {"vocabulary": ["a"], "num_oov_indices": 10**12, "output_mode": "multi_hot"}),
         ("IntegerLookup", {"vocabulary": [1], "max_tokens": 10**12, "output_mode": "tf_idf", "idf_weights": [1.0]}),
         ("IntegerLookup", {"max_tokens": 10**10, "output_mode": "tf_idf"}),
@@ -241,7 +277,7 @@ def _layers(aim):
         ("Dropout", {"rate": 0.5, "seed": 10**30}),
         ("Dropout", {"rate": 0.5, "seed": -1}),
         ("SpectralNormalization", {"power_iterations": 10**12, "layer": _dense()}),
-        ("StackedRNNCells", {"cells": [_layer("LSTMCell", units=4)] * 2000}),
+        ("StackedRNNCells", {"cells": [_layer("LSTMCell", units=4)] * 200}),
         ("RNN", {"cell": [_layer("GRUCell", units=HUGE)] * 50}),
         ("Bidirectional", {"layer": _dense()}),
         ("TimeDistributed", {"layer": 3}),
@@ -254,7 +290,7 @@ def _layers(aim):
         ("Lambda", {"function": _named("keras.ops", "zeros"), "arguments": {"dtype": "float64"}}),
         ("Lambda", {"function": "eye", "arguments": {"N": 10**6}}),
         ("Lambda", {"function": "repeat", "arguments": {"repeats": 10**12}}),
-        ("Pipeline", {"layers": [_dense()] * 3000}),
+        ("Pipeline", {"layers": [_dense()] * 100}),
         ("RandomGrayscale", {"factor": 10**30}),
         ("AugMix", {"num_chains": 10**9, "chain_depth": [10**9, 10**9]}),
         ("RandAugment", {"num_ops": 10**9}),
@@ -281,13 +317,29 @@ def _layers(aim):
         yield f"{n} {initializer}", big, "harmless", size
     square = {
         "class_name": "Sequential",
-        "config": {"name": "inner", "layers": [_dense(units=3800), _dense(units=3800, kernel_initializer="orthogonal")]},
+        "config": {
+            "name": "inner",
+            "layers": [_dense(units=3800), _dense(units=3800, kernel_initializer="orthogonal")],
+        },
     }
     yield "a large orthogonal matrix", square, "harmless", size
     # shapes and names
     for shape in ([None] * 100_000, [10**30], [-5], ["a"], 3, "4", [[4]], [None, 10**18], [float("nan")], {}, [True]):
         yield f"an input of {str(shape)[:30]}", _layer("InputLayer", batch_shape=shape), "harmless", None
-    for name in ("../../effect", "a" * 1_000_000, "\ud800", "\0", "", "a/b", 3, None, ["x"], {"a": 1}, "\x1b[2J", "%s{0}"):
+    for name in (
+        "../../effect",
+        "a" * 1_000_000,
+        "\ud800",
+        "\0",
+        "",
+        "a/b",
+        3,
+        None,
+        ["x"],
+        {"a": 1},
+        "\x1b[2J",
+        "%s{0}",
+    ):
         yield f"the name {str(name)[:12]!r}", _dense(name=name), "harmless", None
     for dtype in ("object", "U10", "float1000000", "V8", "datetime64", 3, {"class_name": "DTypePolicy", "config": {}}):
         yield f"the dtype {dtype}", _dense(dtype=dtype), "harmless", None
@@ -297,7 +349,16 @@ def _layers(aim):
         yield f"the argument {key!r}", _dense(**{key: 1}), "refused", None
     for extra in ({"shared_object_id": 10**30}, {"shared_object_id": -1}, {"shared_object_id": 0}):
         yield f"{extra}", {**_dense(), **extra}, "harmless", None
-    for described in (None, 3, [], {}, "Dense", [_dense()], {"class_name": "Dense"}, {"class_name": None, "config": {}}):
+    for described in (
+        None,
+        3,
+        [],
+        {},
+        "Dense",
+        [_dense()],
+        {"class_name": "Dense"},
+        {"class_name": None, "config": {}},
+    ):
         yield f"a layer that is {str(described)[:30]}", described, "refused", None
     for config in (None, 3, [], "x", [1, 2], {"name": {}}, {"units": {}}):
         yield f"a layer of the config {config}", {"class_name": "Dense", "config": config}, "refused", None
@@ -332,7 +393,11 @@ def _graph(layers, inputs, outputs):
 
 
 def _called(name, *inbound, kind="Dense", **config):
-    found = {"class_name": kind, "name": name, "config": {"name": name, **({"units": 2} if kind == "Dense" else {}), **config}}
+    found = {
+        "class_name": kind,
+        "name": name,
+        "config": {"name": name, **({"units": 2} if kind == "Dense" else {}), **config},
+    }
     return {**found, "inbound_nodes": list(inbound)}
 
 
@@ -344,14 +409,29 @@ def _wholes(aim):
     """(name, change of a config, what should come of it, advisory)."""
     for depth in (20, 49, 60, 140):
         yield f"{depth} models in one another", _nested(depth), "harmless", None
-    yield "3000 layers", lambda c: c["config"]["layers"].extend([_dense(name=f"d{i}") for i in range(3000)]), "harmless", None
+    yield (
+        "200 more layers",
+        lambda c: c["config"]["layers"].extend([_dense(name=f"d{i}") for i in range(200)]),
+        "harmless",
+        None,
+    )
     yield "20000 layers", lambda c: c["config"]["layers"].extend([_dense()] * 20_000), "refused", None
     for key in ("class_name", "config"):
         for value in (None, 3, [], {}, "x", True):
             yield f"{key} = {value!r}", _replaced(**{key: value}), "refused", None
     for value in (None, 3, {}, "x", [[]], [None], [[[]]]):
         yield f"layers = {value!r}", lambda c, v=value: c["config"].update(layers=v), "refused", None
-    for name in ("Model", "Layer", "Functional", "kbridge.Model", "Dense", "Adam", "function", "__numpy__", "__lambda__"):
+    for name in (
+        "Model",
+        "Layer",
+        "Functional",
+        "kbridge.Model",
+        "Dense",
+        "Adam",
+        "function",
+        "__numpy__",
+        "__lambda__",
+    ):
         yield f"the model is a {name}", _replaced(class_name=name), "refused", None
     first = _called("a", kind="InputLayer", batch_input_shape=[None, 4])
     circle = [first, _called("b", _call("a", "c")), _called("c", _call("b"))]
@@ -363,7 +443,12 @@ def _wholes(aim):
     for index in (10**30, -1, "0", None, 1.5, [0], 5):
         wrong = [first, _called("b", [["a", index, 0, {}]])]
         yield f"node {index!r}", _graph(wrong, [["a", 0, 0]], [["b", 0, 0]]), "refused", None
-        yield f"output {index!r}", _graph([first, _called("b", _call("a"))], [["a", 0, 0]], [["b", 0, index]]), "refused", None
+        yield (
+            f"output {index!r}",
+            _graph([first, _called("b", _call("a"))], [["a", 0, 0]], [["b", 0, index]]),
+            "refused",
+            None,
+        )
     yield "a graph of nothing", _graph([], [], []), "refused", None
     yield "outputs of nowhere", _graph([first], [["a", 0, 0]], [["z", 0, 0]]), "refused", None
     yield "inputs of nowhere", _graph([first], [["z", 0, 0]], [["a", 0, 0]]), "refused", None
@@ -371,10 +456,12 @@ def _wholes(aim):
     yield "two layers of one name", _graph(twice, [["a", 0, 0]], [["b", 0, 0]]), "harmless", None
     many = [first, _called("b", *[_call("a") for _ in range(5000)])]
     yield "a layer called 5000 times", _graph(many, [["a", 0, 0]], [["b", 4999, 0]]), "harmless", None
-    double = [first] + [_called(f"x{i}", _call(*[f"x{i - 1}" if i else "a"] * 2), kind="Concatenate") for i in range(100)]
+    double = [first] + [
+        _called(f"x{i}", _call(*[f"x{i - 1}" if i else "a"] * 2), kind="Concatenate") for i in range(100)
+    ]
     yield "a width doubled 100 times", _graph(double, [["a", 0, 0]], [["x99", 0, 0]]), "harmless", None
-    chain = [first] + [_called(f"d{i}", _call(f"d{i - 1}" if i else "a")) for i in range(3000)]
-    yield "a chain of 3000", _graph(chain, [["a", 0, 0]], [["d2999", 0, 0]]), "harmless", None
+    chain = [first] + [_called(f"d{i}", _call(f"d{i - 1}" if i else "a")) for i in range(200)]
+    yield "a chain of 200", _graph(chain, [["a", 0, 0]], [["d199", 0, 0]]), "harmless", None
     back = [first] + [_called(f"d{i}", _call(f"d{i + 1}")) for i in range(1500)] + [_called("d1500", _call("a"))]
     yield "a chain of 1500 from behind", _graph(back, [["a", 0, 0]], [["d0", 0, 0]]), "harmless", None
 
@@ -384,12 +471,20 @@ def _of_today(aim):
 
     def node(module, name, *args, **kwargs):
         def change(config):
-            tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["a", 0, 0]}}
+            tensor = {
+                "class_name": "__keras_tensor__",
+                "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["a", 0, 0]},
+            }
             first = {**_layer("InputLayer", batch_shape=[None, 4]), "name": "a", "inbound_nodes": []}
             first["config"]["name"] = "a"
             other = {"module": module, "class_name": name, "config": {"name": "b"}, "name": "b"}
             other["inbound_nodes"] = [{"args": [tensor, *args], "kwargs": kwargs}]
-            inner = {"name": "g", "layers": [first, other], "input_layers": [["a", 0, 0]], "output_layers": [["b", 0, 0]]}
+            inner = {
+                "name": "g",
+                "layers": [first, other],
+                "input_layers": [["a", 0, 0]],
+                "output_layers": [["b", 0, 0]],
+            }
             return {"module": "keras", "class_name": "Functional", "config": inner, "registered_name": "Functional"}
 
         return change
@@ -436,12 +531,35 @@ def _of_today(aim):
             yield f"compiled with {key}={str(value)[:20]}", compiled(key, value), "harmless", None
     for value in (None, {}, [], {"input_shape": [None, 10**9]}, {"input_shape": "x"}, {"shapes_dict": {"x": [10**30]}}):
         yield f"build_config = {value}", lambda c, v=value: c.update(build_config=v), "harmless", None
-    yield "a variable as layer", _with_layer(_named("keras", "Variable", "class", {"initializer": "zeros", "shape": [10**12]})), "refused", None
-    for name in ("FeatureSpace", "Node", "KerasTensor", "SeedGenerator", "DTypePolicyMap", "EarlyStopping", "PyDataset"):
+    yield (
+        "a variable as layer",
+        _with_layer(_named("keras", "Variable", "class", {"initializer": "zeros", "shape": [10**12]})),
+        "refused",
+        None,
+    )
+    for name in (
+        "FeatureSpace",
+        "Node",
+        "KerasTensor",
+        "SeedGenerator",
+        "DTypePolicyMap",
+        "EarlyStopping",
+        "PyDataset",
+    ):
         yield f"the model is a {name}", _replaced(class_name=name, module="keras", config={}), "refused", None
     features = {
-        "x": {"class_name": "Feature", "config": {"dtype": "string", "output_mode": "one_hot", "preprocessor": {
-            "class_name": "StringLookup", "module": "keras.layers", "config": {"vocabulary": "secret.txt"}}}}
+        "x": {
+            "class_name": "Feature",
+            "config": {
+                "dtype": "string",
+                "output_mode": "one_hot",
+                "preprocessor": {
+                    "class_name": "StringLookup",
+                    "module": "keras.layers",
+                    "config": {"vocabulary": "secret.txt"},
+                },
+            },
+        }
     }
     space = {"module": "keras.utils", "class_name": "FeatureSpace", "config": {"features": features, "crosses": []}}
     yield "a FeatureSpace of a vocabulary's path", lambda c: space, "refused", "CVE-2025-12058"
@@ -455,7 +573,10 @@ def _told(aim):
         yield "os.system", (part, _named("os", "system"), "refused", imports)
         yield "canary_module.run", (part, _named("canary_module", "run"), "refused", imports)
         yield "canary_module.Run", (part, _named("canary_module", "run", "class"), "refused", imports)
-        yield "get_file", (part, _named("keras.utils", "get_file", "class", {"origin": aim.url}), "refused", "CVE-2025-8747")
+        yield (
+            "get_file",
+            (part, _named("keras.utils", "get_file", "class", {"origin": aim.url}), "refused", "CVE-2025-8747"),
+        )
     size = "CVE-2026-0897"
     for name, config in (
         ("AUC", {"num_thresholds": HUGE}),
@@ -467,7 +588,10 @@ def _told(aim):
     ):
         described = {"class_name": name, "module": "keras.metrics", "config": {"name": "m", **config}}
         yield f"{name} {str(config)[:30]}", ("metrics", described, "harmless", size)
-    schedule = {"class_name": "PiecewiseConstantDecay", "config": {"boundaries": [1] * 100_000, "values": [1.0] * 100_001}}
+    schedule = {
+        "class_name": "PiecewiseConstantDecay",
+        "config": {"boundaries": [1] * 100_000, "values": [1.0] * 100_001},
+    }
     for name, config in (
         ("Adam", {"learning_rate": schedule}),
         ("Adam", {"learning_rate": float("nan"), "beta_1": 10**400}),
@@ -534,18 +658,31 @@ def _texts():
     ]
     for name, text, expected in texts:
         data = text.encode("utf-8", "surrogatepass")
-        yield f"{name} as config", "model", keras_of(data), ".keras", expected
+        yield f"{name} as config", "model", partial(keras_of, data), ".keras", expected
         yield f"{name} as JSON", "json", data, ".json", expected
         if len(data) < 60_000:
-            yield f"{name} as model_config", "model", old_file(text), ".h5", "harmless" if name in ("nothing", "null") else "refused" if expected != "harmless" else expected
-        metadata = good.zipped({**good.parts(), "metadata.json": data})
+            yield (
+                f"{name} as model_config",
+                "model",
+                partial(old_file, text),
+                ".h5",
+                "harmless" if name in ("nothing", "null") else "refused" if expected != "harmless" else expected,
+            )
+        metadata = partial(_with, "metadata.json", data)
         loose = ("another object", "an empty object", "many keys")
-        yield f"{name} as metadata", "model", metadata, ".keras", "harmless" if name in loose or "units" in text else expected
+        yield (
+            f"{name} as metadata",
+            "model",
+            metadata,
+            ".keras",
+            "harmless" if name in loose or "units" in text else expected,
+        )
     for place in range(0, len(good_text), max(1, len(good_text) // 40)):
         yield f"JSON cut at {place}", "json", good_text[:place].encode(), ".json", "corrupt"
-        yield f"config cut at {place}", "model", keras_of(good_text[:place]), ".keras", "corrupt"
+        yield f"config cut at {place}", "model", partial(keras_of, good_text[:place]), ".keras", "corrupt"
     laughs = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefghi", "bcdefghij")
+        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}]\n"
+        for a, b in zip("abcdefghi", "bcdefghij")
     )
     yamls = [
         ("a billion laughs", laughs, "unsafe"),

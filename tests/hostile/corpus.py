@@ -15,8 +15,8 @@ class Aim(NamedTuple):
 class Case(NamedTuple):
     """A file, how it is opened ("model", "weights", "json", "yaml"), and what should come of it.
 
-    ``expected``: "unsafe", "corrupt", "refused" (either), or "harmless" (loaded or refused). ``advisory``: the published
-    one whose kind it is of. ``beside``: further files in its folder.
+    ``expected``: "unsafe", "corrupt", "refused" (either), or "harmless" (loaded or refused). ``advisory``: the
+    published one whose kind it is of. ``beside``: further files in its folder.
     """
 
     name: str
@@ -28,7 +28,14 @@ class Case(NamedTuple):
     beside: dict = {}
 
 
-def cases(aim):
-    for part in (configs, zips, hdf5, others):
-        for name, how, data, ending, *more in part.cases(aim):
-            yield Case(name, how, data, ending, *more)
+PARTS = {"configs": configs, "zips": zips, "hdf5": hdf5, "others": others}
+
+
+def cases(aim, every=1, parts=PARTS):
+    """All files of the corpus, or one out of ``every``."""
+    number = 0
+    for part in parts:
+        for name, how, data, ending, *more in PARTS[part].cases(aim):
+            number += 1
+            if number % every == 0:
+                yield Case(name, how, data() if callable(data) else data, ending, *more)

@@ -44,7 +44,7 @@ def _hook(event, args):
             return
         _found.append(f"open {path} {mode}")
     elif event == "import":
-        if args[0].split(".")[0] not in _MODULES:
+        if args[0].split(".")[0] not in _MODULES and not args[0].startswith("_sysconfigdata"):
             _found.append(f"import {args[0]}")
     elif event.startswith(_KINDS) and event not in _MEANT:
         if event in ("os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate", "os.chmod"):
@@ -73,15 +73,16 @@ def _status(key):
 
 
 @contextlib.contextmanager
-def measured():
-    """A dict that is given the seconds and the bytes of additional memory that the block took."""
+def measured(collect=True):
+    """A dict that is given the seconds and the bytes of additional memory that the block took, and its effects."""
     global _watching
     told = {}
-    gc.collect()
+    if collect:
+        gc.collect()
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
     before = _status("VmRSS")
-    start = time.perf_counter()
+    start = time.process_time()  # other processes do not count
     _found.clear()
     signal.alarm(LONGEST)
     _watching = True
@@ -90,13 +91,18 @@ def measured():
     finally:
         _watching = False
         signal.alarm(0)
-        told["seconds"] = time.perf_counter() - start
+        told["seconds"] = time.process_time() - start
         told["bytes"] = max(0, _status("VmHWM") - before)
         told["effects"] = list(dict.fromkeys(_found))
 
 
-def limit():
-    """Bound the address space, and be ready to end what takes too long."""
+def watch(allowed=()):
+    """Bound the address space, be ready to end what takes too long, and see what is opened outside of ``allowed``."""
+    global _allowed
+    _allowed = tuple(map(os.path.realpath, allowed))
+    gc.collect()
+    gc.freeze()  # so that a collection before each file takes no time
+    sys.addaudithook(_hook)
     signal.signal(signal.SIGALRM, _ring)
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + ROOM,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -128,8 +134,10 @@ def read(how, path, safe_mode=True):
             elif how == "inspect":
                 str(saving.inspect(path))
             else:
-                with open(path, encoding="utf-8", errors="surrogatepass", newline="") as file:
+                with open(path, "rb") as file:
                     text = file.read()
+                with contextlib.suppress(UnicodeDecodeError):
+                    text = text.decode("utf-8", "surrogatepass")
                 (saving.model_from_json if how == "json" else saving.model_from_yaml)(text)
         return "loaded", ""
     except saving.UnsafeFileError as error:
@@ -143,12 +151,12 @@ def read(how, path, safe_mode=True):
     if any((one != other).any() for one, other in zip(before, target.get_weights() if target else ())):
         return "changed", str(refusal)[:300]
     text = str(refusal)
-    named = how in ("json", "yaml") or os.path.basename(path) in text
+    named = how in ("json", "yaml") or refusal.file.startswith(os.path.dirname(path))
     return (outcome if named and len(text) < 6000 and refusal.why else "says too little"), text[:300]
 
 
-def main():
-    """Read all of the corpus; names as arguments: those whose name holds one of them."""
+def main(every=1, *parts):
+    """Read the corpus, or one file out of ``every``, or some ``parts`` of it."""
     global _allowed
     from hostile import corpus, good
 
@@ -172,13 +180,10 @@ def main():
                 file.write(good.file(ending))
             assert read(how, path)[0] == "loaded", (ending, read(how, path))
             assert read("inspect", path)[0] == "loaded", (ending, read("inspect", path))
-        sys.addaudithook(_hook)
-        limit()
+        watch()
         listed = set(os.listdir(folder))
         settings = _settings()
-        for case in corpus.cases(aim):
-            if sys.argv[1:] and not any(part in case.name for part in sys.argv[1:]):
-                continue
+        for case in corpus.cases(aim, every, parts or corpus.PARTS):
             path = os.path.join(files, f"case{case.ending}")
             with open(path, "wb") as file:
                 file.write(case.data)
@@ -192,7 +197,7 @@ def main():
             hows += [f"{case.how} unsafely"] if case.how == "model" and case.expected == "unsafe" else []
             hows += ["inspect"] if case.how in ("model", "weights", "json") else []
             for how in hows:
-                told = {"name": case.name, "how": how, "expected": case.expected}
+                told = {"name": case.name, "how": how, "expected": case.expected, "advisory": case.advisory}
                 print(json.dumps(told), flush=True)
                 with measured() as seen:
                     outcome, why = read(how.split()[0], path, safe_mode="unsafely" not in how)
@@ -221,4 +226,4 @@ if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from hostile import reader  # the one that others know too
 
-    reader.main()
+    reader.main(*map(int, sys.argv[1:2]), *sys.argv[2:])

@@ -7,6 +7,7 @@ import numpy as np
 from kbridge import config, ops
 from kbridge.backend import dtypes
 from kbridge.backend.symbolic import is_symbol
+from kbridge.compat import notes
 from kbridge.compat.backend import graph
 from kbridge.compat.backend.calls import dims, graphed, on_dims
 
@@ -165,6 +166,31 @@ def _reduced_axes(x, y, axes):
     return axes
 
 
+def _note_matmul(x, y, a, b):
+    """Say what the product would have been before Keras 2.3, where all axes but two were those of the batch."""
+    rank = builtins.max(len(x), len(y))
+    batch = "abcdefghijklm"[: rank - 2]
+    if rank < 4 or _differ(x[: rank - 2], y[: rank - 2]):
+        return
+    terms = {}
+    for own, shape, axis in (("x", x, a), ("y", y, b)):
+        free = {rank - 1: (rank - 2,), rank: (rank - 2, rank - 1)}.get(len(shape), ())
+        if axis not in free:
+            return
+        terms[own] = "".join("z" if i == axis else own for i in free)
+    result = "".join(term.replace("z", "") for term in terms.values())
+    notes.corrected(
+        f"keras.ops.einsum('{batch}{terms['x']},{batch}{terms['y']}->{batch}{result}', x, y)",
+        "K.batch_dot has had one axis for the batch since Keras 2.3. If this was written for an older one, where all "
+        "but the last two were such, it needs another line",
+    )
+
+
+def _differ(dims, others):
+    """Whether lengths differ, as far as they are known."""
+    return builtins.any(d != o and None not in (d, o) for d, o in zip(dims, others))
+
+
 @graphed
 def batch_dot(x, y, axes=None):
     """For each sample the product of ``x`` and ``y``, summed over one axis of each.
@@ -178,6 +204,7 @@ def batch_dot(x, y, axes=None):
         return ops.sum(ops.multiply(x, y), axis=1, keepdims=True)
     if ranks == (3, 3):
         return ops.matmul(x if a == 2 else ops.transpose(x, (0, 2, 1)), y if b == 1 else ops.transpose(y, (0, 2, 1)))
+    _note_matmul(x.shape, y.shape, a, b)
     letters = "abcdefghijklmnopqrstuvwxy"
     of_x = letters[: ranks[0]]
     of_y = "a" + letters[ranks[0] : ranks[0] + ranks[1] - 1]

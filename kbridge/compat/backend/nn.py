@@ -4,9 +4,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from kbridge import config, ops
+from kbridge import config, objects, ops
 from kbridge.backend.symbolic import is_symbol
-from kbridge.compat import computing
+from kbridge.compat import activations, computing
 from kbridge.compat.backend import graph
 from kbridge.compat.backend.calls import graphed
 
@@ -66,6 +66,9 @@ def sigmoid(x):
 def hard_sigmoid(x):
     """0.2 * x + 0.5, between 0 and 1: the one of old Keras."""
     return ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0.0, 1.0)
+
+
+objects.stand_in(hard_sigmoid, activations.hard_sigmoid)
 
 
 @graphed

@@ -1,5 +1,6 @@
 """K functions of settings, names and sessions."""
 
+import warnings
 from importlib import import_module
 
 import numpy as np
@@ -113,10 +114,11 @@ def get_session():
 
 
 def set_session(session):
-    """There are no sessions: an error that says what to write."""
-    raise RuntimeError(
-        "K.set_session: kbridge computes without sessions, so there is none to configure. Leave the line out; choose "
-        "the engine with KBRIDGE_BACKEND and its device with kbridge.distribution or the library's own variables."
+    """Accepted with a warning: there are no sessions, and what they were configured for (memory) changes no result."""
+    warnings.warn(
+        "K.set_session: kbridge computes without sessions, so this one is not used. Leave the line out; choose "
+        "the engine with KBRIDGE_BACKEND and its device with kbridge.distribution or the library's own variables.",
+        stacklevel=2,
     )
 
 

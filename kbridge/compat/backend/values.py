@@ -246,7 +246,8 @@ def evaluated(self, feed_dict=None, session=None):
 
 def get_value(x):
     """The value of a Variable (or of any tensor), as an array."""
-    return eval(x)
+    value, turned = eval(x), getattr(x, "as_then", None)
+    return value if turned is None else turned[0](value)
 
 
 def batch_get_value(ops):
@@ -260,6 +261,8 @@ def set_value(x, value):
         raise TypeError(
             f"K.set_value sets Variables, which K.variable makes. Received: {x!r} (of type {type(x).__name__})."
         )
+    turned = getattr(x, "as_then", None)
+    value = value if turned is None else turned[1](value)
     x.assign(np.asarray(value) if isinstance(value, (list, tuple)) else value)
 
 

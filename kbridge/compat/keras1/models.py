@@ -116,6 +116,7 @@ _BESIDE = {
     "Merge": "layers",
     "Node": "engine",
     "get_source_inputs": "engine",
+    **dict.fromkeys(("batch_shuffle", "make_batches", "slice_X"), "engine"),
     "optimizer_from_config": "optimizers",
     "ask_to_proceed_with_overwrite": "utils",
 }
@@ -125,4 +126,6 @@ def __getattr__(name):
     # names that stood here because the module used them
     if name in _BESIDE:
         return getattr(_import_module(f"kbridge.compat.keras1.{_BESIDE[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from kbridge.compat import hints
+
+    raise AttributeError(hints.attribute("keras.models", name))

@@ -12,15 +12,16 @@ import numpy as np
 from kbridge import constraints, regularizers
 from kbridge.backend import dtypes, names, registry
 from kbridge.backend.frame import get_frame
-from kbridge.backend.symbolic import KerasTensor, is_symbol
+from kbridge.backend.symbolic import KerasTensor, is_symbol, met_symbols
 from kbridge.backend.tree import flatten
 from kbridge.backend.variable import Variable
 from kbridge.compat import computing
 from kbridge.compat.initializers import for_layers
 from kbridge.compat.inplace import out_of_place
-from kbridge.compat.layers import nodes
+from kbridge.compat.layers import nodes, outer
 from kbridge.compat.renames import constraint_of, regularizer_of
 from kbridge.layers.layer import Layer, is_shape
+from kbridge.objects import by_reference
 
 
 def initializer_of(initializer):
@@ -182,7 +183,7 @@ class OldLayer:
         return input_shape
 
     def _output_symbols(self, args, kwargs):
-        outputs = super()._output_symbols(args, kwargs)
+        outputs, self.__dict__["_outer_symbols"] = outer.output_symbols(self, super()._output_symbols, args, kwargs)
         if _says_its_shape(type(self)) and args and not self.__dict__.get("_is_asked"):
             # Where running it on shapes leaves a dimension open, what the layer says fills it in.
             self._is_asked = True  # what it says may come from here
@@ -388,8 +389,14 @@ class OldLayer:
     # -- nodes
 
     def _call_on_symbols(self, args, kwargs):
+        watcher = met_symbols.get()
+        if watcher is not None:
+            return watcher.call_layer(self, args, kwargs)
         outputs = super()._call_on_symbols(args, kwargs)
         node = self._nodes[-1] if self._nodes else None
+        outside = self.__dict__.pop("_outer_symbols", None)
+        if outside:
+            node.implied = {**node.implied, outer.ARGUMENT: outside}
         if node is not None and is_symbol(next(iter(flatten(outputs)), None)):
             for symbol in node.inputs:
                 layer = getattr(symbol.node, "operation", None)
@@ -404,6 +411,10 @@ class OldLayer:
     @property
     def outbound_nodes(self):
         return [nodes.of(node) for node in self._outbound]
+
+    @outbound_nodes.setter
+    def outbound_nodes(self, kept):
+        self._outbound = [node for node in self._outbound if any(nodes.of(node) is one for one in kept)]
 
     _inbound_nodes = inbound_nodes
     _outbound_nodes = outbound_nodes
@@ -458,14 +469,16 @@ class OldLayer:
     # -- configuration
 
     def get_config(self):
-        config = super().get_config()
+        with by_reference():
+            config = super().get_config()
         if _records_its_config(type(self)):
             config.update(self._recorded_arguments())
         try:
             config["batch_input_shape"] = self.batch_input_shape
         except AttributeError:
             pass  # it was given none
-        return config
+        translation = getattr(type(self), "_translation", None)
+        return config if translation is None else Config(config, translation)
 
     def _config_for_files(self):
         """Its config, as files hold it: there an input layer says the shape."""
@@ -483,6 +496,9 @@ class OldLayer:
             config = {k: objects.deserialize_keras_object(v) for k, v in config.items()}
         left = {}
         parameters = inspect.signature(cls.__init__).parameters
+        translation = getattr(cls, "_translation", None)
+        if translation is not None and "_translation" not in cls.__dict__:
+            config = _in_words_of(parameters, config, translation)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             # A constructor of the time may not know what every config holds today.
             left = {
@@ -504,12 +520,83 @@ class OldLayer:
         return state
 
 
+# old arguments that are one number of today's
+_SIDES = {
+    **dict.fromkeys(("nb_row", "filter_length", "kernel_dim1"), ("kernel_size", 0)),
+    **dict.fromkeys(("nb_col", "kernel_dim2"), ("kernel_size", 1)),
+    "kernel_dim3": ("kernel_size", 2),
+    "pool_length": ("pool_size", 0),
+}
+
+
+def _in_words_of(parameters, config, translation):
+    """``config`` for a program's own class: what its constructor has by an older name is given under that."""
+    config, split = dict(config), set()
+    for name in parameters:
+        new, place = _SIDES.get(name, (translation.new_name(name), None))
+        if name in config or new not in config:
+            continue
+        if place is None:
+            config[name] = config.pop(new)
+        else:
+            sizes = config[new]
+            config[name] = sizes[place] if isinstance(sizes, (list, tuple)) else sizes
+            split.add(new)
+    return {key: value for key, value in config.items() if key not in split}
+
+
+class Config(dict):
+    """The config of a layer, which may be asked for an argument by the name it had in another generation."""
+
+    def __init__(self, config, translation):
+        super().__init__(config)
+        self._name = translation.new_name
+
+    def __missing__(self, key):
+        new = self._name(key) if isinstance(key, str) else None
+        if new is None or not dict.__contains__(self, new):
+            raise KeyError(key)
+        return dict.__getitem__(self, new)
+
+    def get(self, key, default=None):
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def __setitem__(self, key, value):
+        new = None if key in self or not isinstance(key, str) else self._name(key)
+        super().__setitem__(new if new in self else key, value)
+
+    def __reduce__(self):
+        return dict, (dict(self),)
+
+
 class Keras1Layer(OldLayer):
     """What the layers of Keras 1 had."""
 
     @staticmethod
     def _prefix_of(name):
         return name.lower()
+
+    def __init__(self, *args, **kwargs):
+        given = self.__dict__.get("_initial_weights")  # it may have been set before
+        super().__init__(*args, **kwargs)
+        if self._initial_weights is None:
+            self._initial_weights = given
+
+    @property
+    def initial_weights(self):
+        """The arrays that its weights are to begin with, or None."""
+        return self.__dict__.get("_initial_weights")
+
+    @initial_weights.setter
+    def initial_weights(self, arrays):
+        self._initial_weights = arrays
+
+    @initial_weights.deleter
+    def initial_weights(self):
+        self._initial_weights = None
 
     @staticmethod
     def _initializer(value):

@@ -236,6 +236,8 @@ class Recurrent(Layer):
         if isinstance(inputs, (list, tuple)):
             inputs, *initial_state = inputs
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        if "states" not in self.__dict__:
+            self.states = [None]
         if initial_state is None:
             begin = getattr(self, "get_initial_states", self.get_initial_state)  # the first is of Keras 1
             states = [s.value for s in self._kept(inputs)] if self.stateful else list(begin(inputs))
@@ -274,7 +276,7 @@ class Recurrent(Layer):
         ]
 
     def _own_variables(self):
-        states = {id(state) for state in self.states}
+        states = {id(state) for state in self.__dict__.get("states", ())}
         return [variable for variable in super()._own_variables() if id(variable) not in states]
 
     def reset_states(self, states=None):

@@ -41,6 +41,13 @@ class Ordered:
         lambda layer: "th" if layer.data_format == "channels_first" else "tf", "``data_format``, as it was called."
     )
 
+    def add_weight(self, *args, **kwargs):
+        variable = super().add_weight(*args, **kwargs)
+        if self.data_format == "channels_first":
+            # asked for its value, it gives (and takes) what get_weights does
+            variable.as_then = _th, lambda array: _fitting(np.asarray(array), variable.shape, _of_th)
+        return variable
+
     def _weights_of_then(self, arrays):
         return [_th(x) for x in arrays] if self.data_format == "channels_first" else arrays
 

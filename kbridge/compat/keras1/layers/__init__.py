@@ -100,6 +100,7 @@ _BESIDE = {
     "np": "numpy",
 }
 _UTILITIES = "conv_input_length conv_output_length func_dump func_load get_from_module".split()
+_BASES = ("_Pooling", "_GlobalPooling")  # that programs derived from
 _LATER = "kbridge.compat.keras2.layers"
 
 
@@ -114,9 +115,11 @@ def __getattr__(name):
         return importlib.import_module(_BESIDE[name])
     if name in _UTILITIES:
         return getattr(importlib.import_module("kbridge.compat.keras1.utils"), name)
-    if not name.startswith("_"):
+    if not name.startswith("_") or name.startswith(_BASES):
         try:
             return getattr(importlib.import_module(_LATER), name)
         except AttributeError:
             pass
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from kbridge.compat import hints
+
+    raise AttributeError(hints.attribute("keras.layers", name))

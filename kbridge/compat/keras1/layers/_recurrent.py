@@ -1,5 +1,7 @@
 """Doors of Keras 1: recurrent layers, and what is put around layers."""
 
+import importlib
+
 from kbridge import layers
 from kbridge.compat.keras1.layers._doors import layer
 from kbridge.compat.layers import recurrent2
@@ -36,11 +38,42 @@ LSTM = layer(
 )
 
 _RUN = "return_sequences=False, go_backwards=False, stateful=False"
+
+
+class _States:
+    """For the door of Recurrent: how it was told to compute, and states that ``build`` is to make."""
+
+    def __init__(self, *args, consume_less="cpu", **kwargs):
+        given = self.__dict__.get("states")
+        super().__init__(*args, **kwargs)
+        self.consume_less = consume_less
+        del self.states  # programs ask whether there are any
+        if given is not None:
+            self.states = given
+
+    def get_initial_states(self, x):
+        """Zeros, for each of the states."""
+        return self.get_initial_state(x)
+
+    def get_config(self):
+        return {**super().get_config(), "consume_less": self.consume_less}
+
+
 Recurrent = layer(
     recurrent2.Recurrent,
     f"weights=None, {_RUN}, unroll=False, consume_less='cpu', input_dim=None, input_length=None",
-    ignored=("consume_less", "implementation"),
+    mixins=[_States],
+    own=("consume_less",),
+    ignored=("implementation",),
 )
+
+
+def _with_steps(cls, namespace):
+    return getattr(importlib.import_module("kbridge.compat.keras1.layers._steps"), cls.__name__)
+
+
+for _door in (SimpleRNN, GRU, LSTM):
+    _door._base_of = _with_steps
 
 _IMAGE = sides("nb_row", "nb_col")
 ConvLSTM2D = layer(

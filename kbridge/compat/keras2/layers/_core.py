@@ -4,6 +4,7 @@ import warnings
 
 from kbridge import layers
 from kbridge.backend.symbolic import is_symbol
+from kbridge.compat.inplace import out_of_place
 from kbridge.compat.keras2.layers._doors import KERNEL, layer, pads_by_name
 from kbridge.compat.layers import activations2, normalization2, retired
 
@@ -178,4 +179,9 @@ class _ToldShape:
         return outputs
 
 
-Lambda = layer(layers.Lambda, "function, output_shape=None, mask=None, arguments=None", mixins=[_ToldShape])
+Lambda = layer(
+    layers.Lambda,
+    "function, output_shape=None, mask=None, arguments=None",
+    mixins=[_ToldShape],
+    values={"function": out_of_place},
+)

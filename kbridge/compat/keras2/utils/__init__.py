@@ -1,5 +1,6 @@
 """Utilities: what ``keras.utils`` and its modules (``np_utils``, ``generic_utils``, ...) held."""
 
+from kbridge.compat.backend.settings import normalize_data_format as normalize_data_format
 from kbridge.compat.content import parts_of as _parts_of
 from kbridge.compat.convs import conv_input_length as conv_input_length
 from kbridge.compat.convs import conv_output_length as conv_output_length

@@ -9,6 +9,7 @@ from keras.layers import recurrent
 from keras.models import Model
 from keras.preprocessing.sequence import pad_sequences
 
+np.random.seed(10)
 rng = np.random.RandomState(10)
 people, places = ['Mary', 'John'], ['garden', 'office', 'kitchen']
 

@@ -9,6 +9,7 @@ max_features = 20
 maxlen = 12
 batch_size = 16
 
+np.random.seed(6)
 rng = np.random.RandomState(6)
 x = np.array([rng.randint(1, max_features, rng.randint(5, maxlen)).tolist() for _ in range(160)], dtype=object)
 y = np.array([int(words[0] > 9) for words in x])

@@ -18,6 +18,7 @@ lstm_output_size = 10
 batch_size = 16
 epochs = 6
 
+np.random.seed(4)
 rng = np.random.RandomState(4)
 
 
