@@ -10,6 +10,7 @@ for what the caller handed over (``custom_objects``) or registered, or it is an 
 """
 
 import inspect
+import warnings
 from contextvars import ContextVar
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -29,11 +30,16 @@ _registered_names = {}  # the same, the other way round
 _scope = ContextVar("kbridge_custom_objects", default=MappingProxyType({}))  # what CustomObjectScope adds
 _sharing = ContextVar("kbridge_sharing", default=None)
 _unnamed = ContextVar("kbridge_unnamed", default=None)
+_doubts = ContextVar("kbridge_doubts", default=None)
 _by_reference = ContextVar("kbridge_by_reference", default=False)
 
 
 class UnknownObjectError(ValueError, TypeError):
     """A name or config stands for nothing known here."""
+
+
+class _UnwritableError(TypeError):
+    """A value that a config has no words for, before it is known whose it is."""
 
 
 # -- the user's own objects
@@ -179,7 +185,7 @@ def serialize_keras_object(obj):
         return _instance_config(obj)
     if callable(obj) and hasattr(obj, "__name__") and not inspect.isclass(obj):
         return _function_config(obj)
-    raise TypeError(
+    raise _UnwritableError(
         f"{obj!r} of type {type(obj).__name__} cannot be written into a config. "
         f"Expected plain data, a named function, or an object with a get_config() method."
     )
@@ -240,14 +246,25 @@ def _function_config(function):
         _unnamed.get().append(function)
         return _special("lambda", code=None)
     if name == "<lambda>":
-        raise TypeError(
+        raise _UnwritableError(
             f"{function!r} cannot be written into a config, since a lambda has no name to be found by. "
             f"Define it with `def`, and decorate it with @register_keras_serializable()."
         )
-    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+    result = {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+    if _doubts.get() is not None:
+        _doubts.get().look_for("function", name, result, (name, "function"))
+    return result
 
 
 def _instance_config(obj):
+    try:
+        return _described(obj)
+    except _UnwritableError as error:
+        name = getattr(obj, "name", None)
+        raise TypeError(f"{type(obj).__name__}{f' {name!r}' if name else ''}: {error}") from None
+
+
+def _described(obj):
     # what an object tells who asks it for its config may be more than belongs into files
     config = obj._config_for_files() if hasattr(obj, "_config_for_files") else obj.get_config()
     if not isinstance(config, dict):
@@ -264,9 +281,62 @@ def _instance_config(obj):
         found = getattr(obj, f"get_{part}", lambda: None)()
         if found is not None:
             result[part] = serialize_keras_object(found)
+    if _doubts.get() is not None and cls not in _home:
+        _doubts.get().look_at(cls, result)
     if _sharing.get() is not None:
         _sharing.get().note(obj, result)
     return result
+
+
+class doubts:
+    """Within this context it is noted what configs that are written could not be read back with."""
+
+    def __init__(self):
+        self.unknown = {}  # names that stand for nothing known in this process -> "class" or "function"
+        self.wrong = []  # what get_config() of some classes does not tell
+
+    def look_for(self, what, name, config, known_as):
+        try:
+            _find(config, what, name, known_as, None)
+        except UnknownObjectError:
+            self.unknown[name] = what
+
+    def look_at(self, cls, config):
+        name = config["class_name"]
+        self.look_for("class", name, config, (config["registered_name"], name))
+        from_config = inspect.getattr_static(cls, "from_config", None)
+        if from_config is None or getattr(from_config, "__func__", from_config).__module__.startswith("kbridge."):
+            parameters = list(inspect.signature(cls).parameters.values())
+            kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+            needed = [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+            missing = [each for each in needed if each not in config["config"]]
+            if missing:
+                self.wrong.append(f"{cls.__name__}.get_config() leaves out {', '.join(map(repr, missing))}")
+
+    def tell(self, model):
+        """Warn who saves ``model`` of what it cannot be loaded without."""
+        parts = []
+        if self.unknown:
+            given = ", ".join(f"{name!r}: {name}" for name in self.unknown)
+            parts.append(
+                f"{', '.join(f'the {what} {name!r}' for name, what in self.unknown.items())} can only be found again "
+                f"if it is given: load_model(..., custom_objects={{{given}}}). Or decorate it, before saving, with "
+                f"@register_keras_serializable()."
+            )
+        if self.wrong:
+            parts.append(
+                f"{'; '.join(self.wrong)}, which the constructor needs. Return it there as well, or leave get_config() "
+                f"out: arguments are recorded by themselves."
+            )
+        if parts:
+            warnings.warn(f"Model '{model.name}' is saved, but {' '.join(parts)}", stacklevel=5)
+
+    def __enter__(self):
+        self._token = _doubts.set(self)
+        return self
+
+    def __exit__(self, *error):
+        _doubts.reset(self._token)
 
 
 class sharing:

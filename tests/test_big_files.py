@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,8 @@ for variable in model.variables:
 for ending in {endings}:
     both(small, folder + "/" + "small" + ending)  # what is imported when first needed is no part of it
     both(model, folder + "/a" + ending, ending)
+del model, variable
+model = make()
 _, mapped = measured(model.load_weights, folder + "/a.safetensors", mmap=True)
 print("mmap", 0, mapped)
 """
@@ -260,3 +263,55 @@ with tempfile.TemporaryDirectory() as folder:
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have permissions on POSIX systems alone")
 def test_a_folder_that_may_not_be_written_to(tmp_path):
     told(start(READ_ONLY.format(tests=str(ROOT / "tests"))))
+
+
+# -- models that could not be loaded again
+
+
+class Unknown(layers.Layer):
+    def __init__(self, thing=None, **kwargs):
+        super().__init__(**kwargs)
+        self.thing = thing
+
+    def call(self, x):
+        return x
+
+
+class Forgetful(Unknown):
+    def __init__(self, needed, **kwargs):
+        super().__init__(**kwargs)
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def double(x):
+    return x * 2
+
+
+def of(layer):
+    return kbridge.Sequential([kbridge.Input((3,)), layer], name="m")
+
+
+@pytest.mark.parametrize("ending", MODELS)
+def test_what_a_model_cannot_be_loaded_without_is_told_when_it_is_saved(tmp_path, ending):
+    path = tmp_path / f"a{ending}"
+    with pytest.warns(UserWarning, match="'m' is saved, but the class 'Unknown'.*custom_objects={'Unknown': Unknown}"):
+        of(Unknown(3)).save(path)
+    assert saving.load_model(path, custom_objects={"Unknown": Unknown}).layers[-1].thing == 3
+    with pytest.warns(UserWarning, match="the function 'double' can only be found again if it is given"):
+        of(layers.Lambda(double)).save(path)
+    saving.load_model(path, custom_objects={"double": double})
+    with pytest.warns(UserWarning, match=r"Forgetful.get_config\(\) leaves out 'needed'"):
+        of(Forgetful(3)).save(path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match="^Unknown 'it': <object object.*cannot be written into a config"):
+        of(Unknown(object(), name="it")).save(path)
+    if ending == ".keras":
+        with pytest.raises(TypeError, match="^Dense 'it': .*lambda.*register_keras_serializable"):
+            of(layers.Dense(3, activation=lambda x: x, name="it")).save(path)
+    assert path.read_bytes() == before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with saving.CustomObjectScope({"Unknown": Unknown}):
+            of(Unknown(layers.Dense(3, activation="relu"))).save(path)

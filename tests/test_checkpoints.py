@@ -1,6 +1,8 @@
 """ModelCheckpoint and BackupAndRestore: what is saved when, and training that goes on after a kill."""
 
+import importlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 
 import kbridge
 from kbridge import callbacks, layers, saving
+from kbridge.backend import seeds
 from kbridge.callbacks import BackupAndRestore, Callback, EarlyStopping, ModelCheckpoint
 
 pytest.importorskip("h5py")
@@ -324,6 +327,77 @@ def test_a_step_of_ones_own_goes_on(tmp_path, save_freq):
     for one, other in zip(expected[0], found[0]):
         np.testing.assert_array_equal(one, other)
     assert found[1] == expected[1]
+
+
+@pytest.fixture
+def numpys_stream():
+    """Draws follow np.random, as in programs of Keras 1 and 2."""
+    seeds.follow(lambda: np.random.randint(2**31 - 1))
+    yield
+    seeds.follow(None)
+
+
+@pytest.mark.filterwarnings("ignore::kbridge.compat.notes.OldCallWarning")
+@pytest.mark.parametrize("generation", [1, 2])
+def test_models_and_callbacks_of_older_generations_go_on(tmp_path, numpys_stream, generation):
+    door = f"kbridge.compat.keras{generation}."
+    old = {name: importlib.import_module(door + name) for name in ("layers", "models", "optimizers", "callbacks")}
+
+    class Watch(old["callbacks"].Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["up"] = [1.0, 3.0, 2.0, 1.0, 1.0][epoch]
+
+    def run(folder, *others):
+        folder.mkdir(exist_ok=True)
+        np.random.seed(7)
+        model = old["models"].Sequential()
+        model.add(old["layers"].Dense(4, input_dim=4, activation="relu"))
+        model.add(old["layers"].Dropout(0.3))
+        model.add(old["layers"].Dense(2))
+        model.compile(loss="mse", optimizer=old["optimizers"].SGD(lr=0.05, momentum=0.9), metrics=["mae"])
+        known = old["callbacks"]
+        stop = known.EarlyStopping("up", patience=3, mode="max")
+        plateau = known.ReduceLROnPlateau("up", patience=1, mode="max", factor=0.5)
+        some = known.ModelCheckpoint(str(folder / "{epoch}.h5"), period=2, save_weights_only=True)
+        lines = known.CSVLogger(str(folder / "log.csv"))
+        rate = known.LearningRateScheduler(lambda epoch: 0.05 / (1 + epoch))
+        watchers = [Watch(), rate, stop, plateau, some, lines, BackupAndRestore(folder / "backup", 3), *others]
+        history = model.fit(
+            X, X[:, :2], batch_size=8, verbose=0, callbacks=watchers, **{"nb_epoch" if generation == 1 else "epochs": 5}
+        )
+        known = [stop.best, stop.wait, plateau.best, plateau.wait, some.epochs_since_last_save, history.epoch]
+        known += [history.history["mean_absolute_error"], sorted(os.listdir(folder))]
+        return values(model), known, dict(history.history), (folder / "log.csv").read_text()
+
+    expected = run(tmp_path / "whole")
+    for after in (5, 10, 14):
+        with pytest.raises(RuntimeError, match="killed"):
+            run(tmp_path / "broken", Kill(after))
+    np.random.rand(5)
+    found = run(tmp_path / "broken")
+    for one, other in zip(expected[0], found[0]):
+        np.testing.assert_array_equal(one, other)
+    assert found[1:] == expected[1:]
+
+
+def test_the_users_own_streams_of_numbers_go_on(tmp_path):
+    def noisy():
+        while True:
+            yield X[:8] + 0.1 * np.random.standard_normal((8, 4)).astype("float32"), random.random() + X[:8, :2]
+
+    def run(*others):
+        kbridge.utils.set_random_seed(2)
+        model = small()
+        callbacks = [BackupAndRestore(tmp_path / "b", 2), *others]
+        model.fit(noisy(), steps_per_epoch=5, epochs=3, verbose=0, callbacks=callbacks)
+        return values(model)
+
+    expected = run()
+    for after in (4, 6):
+        with pytest.raises(RuntimeError, match="killed"):
+            run(Kill(after))
+    for one, other in zip(expected, run()):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_killed_processes_left_behind_goes(tmp_path):

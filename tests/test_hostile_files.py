@@ -1,6 +1,6 @@
 """Hostile and corrupt files: none has an effect, each is refused with one of two exceptions, soon and in little memory.
 
-``python tests/hostile/reader.py`` reads the whole corpus, this a quarter of it.
+``python tests/hostile/reader.py`` reads the whole corpus, this one file in seven.
 """
 
 import io
@@ -23,7 +23,7 @@ pytest.importorskip("h5py")
 
 from hostile import good, kills  # noqa: E402
 
-EVERY = 4
+EVERY = 7
 ADVISORIES = {
     *("CVE-2024-3660", "CVE-2025-1550", "CVE-2025-8747", "CVE-2025-9905", "CVE-2025-9906", "CVE-2025-49655"),
     *("CVE-2025-12058", "CVE-2025-12060", "CVE-2026-0897", "CVE-2026-1669", "CVE-2026-1462", "CVE-2026-12479"),
@@ -62,7 +62,7 @@ def wrong(told):
 def test_no_hostile_file_has_an_effect_and_each_is_refused():
     lines = program("reader.py", EVERY)
     read = [told for told in lines if "outcome" in told]
-    assert lines[-1] == {"done": True} and len(read) > 1500
+    assert lines[-1] == {"done": True} and len(read) > 1000
     assert {told["advisory"] for told in read} >= ADVISORIES
     found = [(told["name"], told["how"], *wrong(told)) for told in read if wrong(told)]
     assert not found, found[:20]

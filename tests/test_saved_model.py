@@ -387,6 +387,14 @@ def test_models_of_ones_own_by_their_attributes(rng, tmp_path):
     model.load_weights(tmp_path / "ckpt")
     assert [v.shape for v in model.weights] == [v.shape for part in parts for v in part.values()]
     assert all(np.array_equal(v.numpy(), w) for v, w in zip(model.weights, [w for p in parts for w in p.values()]))
+    shape = {"class_name": "TensorShape", "items": [None, 4]}
+    told = {"name": "net", "class_name": "Net", "config": {"name": "net"}, "build_input_shape": shape}
+    path = folder(tmp_path / "model", {"rest": {"1": parts[2], "0": parts[1]}, "first": parts[0]}, {"root": told})
+    np.testing.assert_array_equal(predict(saving.load_model(path, {"Net": Net}, compile=False), x), predict(model, x))
+    told.pop("build_input_shape")
+    folder(tmp_path / "model", {"rest": {"1": parts[2], "0": parts[1]}, "first": parts[0]}, {"root": told})
+    with pytest.raises(CorruptFileError, match="not built"):
+        saving.load_model(path, {"Net": Net}, compile=False)
     checkpoint(tmp_path / "other", {"first": parts[0]})
     with pytest.raises(CorruptFileError, match="are not the layers of this model"):
         model.load_weights(tmp_path / "other")
@@ -558,6 +566,16 @@ def test_no_more_memory_or_time_than_the_file_can_need(rng, tmp_path):
     os.truncate(path, 1 << 34)  # a hole
     with pytest.raises(UnsafeFileError, match="at most"):
         saving.load_model(tmp_path / "wide")
+    assert time.perf_counter() - start < 10
+
+
+def test_a_graph_that_many_layers_lead_through(rng, tmp_path):
+    start = time.perf_counter()
+    children = b"".join(field(1, field(1, 1 + i % 2) + field(2, f"layer_with_weights-{i}")) for i in range(2000))
+    nodes = field(1, children), field(1, children), field(1, children.replace(b"weights", b"widgets"))
+    bundle(str(tmp_path / "c"), {GRAPH: b"".join(nodes), "a": np.zeros(2, "float32")})
+    with pytest.raises(UnsafeFileError, match="steps"):
+        saving.inspect(tmp_path / "c")
     assert time.perf_counter() - start < 10
 
 

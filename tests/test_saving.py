@@ -233,12 +233,13 @@ def test_a_model_that_could_not_be_loaded_again_says_so_when_saved(tmp_path):
 
 
 def test_what_a_killed_process_left_behind_is_removed(tmp_path):
-    left = tmp_path / ".model.keras.0123456789ab.saving"
-    left.write_bytes(b"half")
-    other = tmp_path / ".other.keras.0123456789ab.saving"
-    other.write_bytes(b"half")
-    small().save(tmp_path / "model.keras")
-    assert sorted(os.listdir(tmp_path)) == [other.name, "model.keras"]
+    for name in ("model.keras", "epoch-7.keras"):  # of whatever name: checkpoints have a new one each time
+        (tmp_path / f".{name}.0123456789ab.saving").write_bytes(b"half")
+    with atomic.replacing(tmp_path / "other.keras") as other:  # this one is being written just now
+        small().save(tmp_path / "model.keras")
+        assert len(os.listdir(tmp_path)) == 2
+        other.write(b"whole")
+    assert sorted(os.listdir(tmp_path)) == ["model.keras", "other.keras"]
 
 
 def test_two_that_write_at_once_do_not_disturb_each_other(tmp_path):

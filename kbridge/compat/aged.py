@@ -65,7 +65,23 @@ def _inspect():
 def _sklearn_cross_validation():
     from sklearn import model_selection
 
-    return {"train_test_split": model_selection.train_test_split, "cross_val_score": model_selection.cross_val_score}
+    def folds(kind, samples, y, n_folds, shuffle, random_state):
+        kind = kind(n_folds, shuffle=shuffle, random_state=random_state if shuffle else None)
+        return list(kind.split([0] * samples, y))
+
+    # These were gone through by themselves: they knew the data, and gave pairs (train, test) of indices.
+    def KFold(n, n_folds=3, shuffle=False, random_state=None):  # noqa: N802 (its name)
+        return folds(model_selection.KFold, n, None, n_folds, shuffle, random_state)
+
+    def StratifiedKFold(y, n_folds=3, shuffle=False, random_state=None):  # noqa: N802
+        return folds(model_selection.StratifiedKFold, len(y), y, n_folds, shuffle, random_state)
+
+    return {
+        "train_test_split": model_selection.train_test_split,
+        "cross_val_score": model_selection.cross_val_score,
+        "KFold": KFold,
+        "StratifiedKFold": StratifiedKFold,
+    }
 
 
 # Names of TensorFlow 1 that mean the same in TensorFlow 2: what programs configured it with, and its calculations.
@@ -89,8 +105,7 @@ _TENSORFLOW = {
 
 
 def _tensorflow():
-    import tensorflow as tf
-
+    tf = sys.modules["tensorflow"]  # called when that is there
     then = tf.compat.v1
     for part in ("nn", "image"):
         _complete(getattr(tf, part), _there(getattr(then, part), _TENSORFLOW[part]))

@@ -71,6 +71,10 @@ _KNOWN = (
         "or name the element, as in float(model.predict(x)[0, 0])",
     ),
     (
+        r"step must be greater than zero|negative step",
+        "PyTorch's tensors cannot be read backwards by x[::-1]. Write, for every engine: K.reverse(x, axes=0)",
+    ),
+    (
         r"keep_dims|unexpected keyword argument '(dim|reduction_indices)'",
         "Arguments of TensorFlow 1 have other names now: axis=, keepdims=",
     ),
@@ -79,7 +83,7 @@ _KNOWN = (
 
 def known(error):
     """What an error comes of that ended a program, where that is known, and what to write instead; or None."""
-    if not isinstance(error, (AttributeError, ImportError, TypeError)):
+    if not isinstance(error, (AttributeError, ImportError, TypeError, ValueError)):
         return None
     said = str(error)
     return next((f"{hint}." for pattern, hint in _KNOWN if re.search(pattern, said)), None)

@@ -2,6 +2,7 @@
 
 from kbridge import models as core
 from kbridge import objects, saving
+from kbridge.compat import lambdas
 
 
 def functions(dialect):
@@ -33,7 +34,7 @@ def functions(dialect):
 
     def load_model(filepath, custom_objects=None, compile=True):
         """The model that was saved in a file."""
-        with scope(custom_objects):
+        with scope({**lambdas.of_file(filepath), **(custom_objects or {})}):
             return saving.load_model(filepath, compile=compile)
 
     def save_model(model, filepath, overwrite=True, include_optimizer=True):

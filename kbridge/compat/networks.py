@@ -5,7 +5,7 @@ import os
 from kbridge import ops
 from kbridge.backend.symbolic import KerasTensor, is_symbol
 from kbridge.backend.tree import flatten
-from kbridge.compat import computing, traced
+from kbridge.compat import computing, lambdas, traced
 from kbridge.models.plan import Plan
 from kbridge.objects import by_reference
 
@@ -49,6 +49,7 @@ class OldNetwork:
     def save(self, filepath, overwrite=True, *args, **kwargs):
         """Write the whole model to a file: of today's format where its name says so, else an HDF5 file."""
         super().save(filepath, overwrite, *args, **_format(filepath, (".keras",), kwargs))
+        lambdas.remember(self, filepath)
 
     def save_weights(self, filepath, overwrite=True, *args, **kwargs):
         """Write the weights to a file: in a format of today where its name says so, else an HDF5 file."""

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 _POLYNOMIAL = 0x82F63B78
-_LANES, _LANE = 4096, 512  # pieces that go side by side, bytes of each
+_LANES, _LANE = 16384, 128  # pieces that go side by side, bytes of each
 _CHUNK = _LANES * _LANE
 _SHORT = 256  # bytes that are gone through one by one
 
@@ -29,21 +29,17 @@ def crc32c(data, crc=0):
 
 
 def _advanced(state, data):
-    lanes = len(data) // _LANE
-    if lanes < 2:
-        return _one_by_one(state, data) if len(data) <= _SHORT or not lanes else _in_lanes(state, data, 1)
-    return _in_lanes(state, data, 1 << lanes.bit_length() - 1)
-
-
-def _in_lanes(state, data, lanes):
-    """So many pieces side by side, a power of two, and then the rest."""
+    if len(data) <= _SHORT:
+        return _one_by_one(state, data)
+    lanes = 1 << (len(data) // _LANE).bit_length() - 1
     size = lanes * _LANE
-    words = np.ascontiguousarray(data[:size].reshape(lanes, _LANE)).view("<u2").T
-    crc = np.zeros(lanes, np.uint32)
+    words = np.array(data[:size].view("<u2").reshape(lanes, _LANE // 2).T, order="C")  # a copy, to be changed
+    crc, table = np.zeros(lanes, np.uint32), _by_words()
     crc[0] = state
-    table = _by_words()
-    for word in np.ascontiguousarray(words):
-        crc = table[(crc ^ word) & 0xFFFF] ^ crc >> 16
+    for word in words:
+        word ^= crc.astype(np.uint16)
+        crc >>= 16
+        crc ^= table.take(word)
     zeros = _LANE
     while len(crc) > 1:
         crc = _shifted(crc[::2], zeros) ^ crc[1::2]

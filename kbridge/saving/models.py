@@ -70,8 +70,9 @@ def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=T
         )
     if not may_write(filepath, overwrite):
         return
-    with objects.sharing():
+    with objects.sharing(), objects.doubts() as doubts:
         config = objects.serialize_keras_object(model)
+    doubts.tell(model)
     config = json.dumps(config).encode("utf-8")
     metadata = {
         "keras_version": KERAS_VERSION,
@@ -215,11 +216,13 @@ def _build_old(old, custom_objects, compile):
         config = old_hdf5.config_of(old, borrowed)
     custom_objects = {**borrowed, **(custom_objects or {})}
     config = check_config(config, name, old.config_place, custom_objects, compile)
-    with allowing(2 * state.total_bytes(source.entries.values()) + _SPARE, name, old.config_place):
+    most = 2 * state.total_bytes(source.entries.values()) + _SPARE
+    with allowing(most, name, old.config_place):
         model = build(config, custom_objects, name, old.config_place)
     old_hdf5.load_old_weights(model, old)
     if compile:
-        old_hdf5.compile_old(model, old, custom_objects)
+        with allowing(most, name, "training_config"):
+            old_hdf5.compile_old(model, old, custom_objects)
     return model
 
 

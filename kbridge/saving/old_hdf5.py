@@ -182,7 +182,7 @@ def _fit(layer, arrays, old, read):
     """Pairs (variable, array); for looking alone, arrays of the right shape without values."""
     entries = old.source.entries
     given = [old.source.read(path) if read else _blank(entries[path]) for _, path in arrays]
-    if isinstance(layer, _Top):
+    if isinstance(layer, Top):
         if len(given) != len(layer.variables) or any(a.shape != v.shape for a, v in zip(given, layer.variables)):
             raise MisfitError(
                 f"the model itself has {len(layer.variables)} variables, and the file {len(given)} for it."
@@ -195,7 +195,7 @@ def _blank(entry):
     return np.zeros(entry.shape, entry.dtype)  # memory that is touched only where a layer needs it rearranged
 
 
-class _Top:
+class Top:
     """The variables of a model that belong to none of its layers."""
 
     def __init__(self, model):
@@ -204,7 +204,7 @@ class _Top:
 
 
 def _top(model, old):
-    top = _Top(model)
+    top = Top(model)
     arrays = dict(old.layers).get(_TOP, [])
     return [(top, _TOP, arrays)] if top.variables and arrays else []
 
@@ -221,8 +221,8 @@ def _by_order(model, old):
         raise CorruptFileError(
             old.name,
             old.prefix or "/",
-            f"it holds weights of {len(stored)} layers ({_some(name for name, _ in stored)}), and the model has "
-            f"{len(own)} with weights ({_some(names)}).",
+            f"it holds weights of {len(stored)} layers ({some(name for name, _ in stored)}), and the model has "
+            f"{len(own)} with weights ({some(names)}).",
         )
     if {name for name, _ in stored} == set(names) and len(set(names)) == len(names):
         by_name = dict(zip(names, own))
@@ -252,7 +252,7 @@ def _by_name(model, old):
     return found + _top(model, old)
 
 
-def _some(names):
+def some(names):
     names = list(names)
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 

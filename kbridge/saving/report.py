@@ -182,7 +182,7 @@ def _describe(found, config, check, sizes=None):
             if isinstance(layer, dict):
                 own = layer.get("config")
                 name = layer.get("name") or (own.get("name") if isinstance(own, dict) else None)
-                found.layers.append((str(name), str(layer.get("class_name")), (sizes or {}).get(name, 0)))
+                found.layers.append((str(name), str(layer.get("class_name")), (sizes or {}).get(str(name), 0)))
     try:
         check()
     except FileRefusedError as error:

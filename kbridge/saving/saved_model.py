@@ -13,19 +13,20 @@ from kbridge.backend.variable import Variable
 from kbridge.layers.layer import Layer
 from kbridge.models import Model
 from kbridge.saving import old_hdf5
-from kbridge.saving.errors import CorruptFileError
+from kbridge.saving.errors import CorruptFileError, UnsafeFileError
 from kbridge.saving.old_weights import Origin, one_by_one, weights_of
 from kbridge.saving.parse_json import parse_json
 from kbridge.saving.protobuf import Fields
 from kbridge.saving.sources import Arrays
 from kbridge.saving.tensor_bundle import Bundle, Folder, is_index
-from kbridge.saving.walk import _attributes
+from kbridge.saving.walk import attributes
 
 MODEL, METADATA, VARIABLES = "saved_model.pb", "keras_metadata.pb", "variables/variables"
 _LARGEST_MODEL = 256 << 20
 _LARGEST_METADATA = 64 << 20
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
+_MOST_STEPS = 5_000_000  # from object to object
 _MODELS = ("_tf_keras_model", "_tf_keras_network", "_tf_keras_sequential")
 # What stands beside the variables and layers of an object in its node
 _BESIDE = frozenset(
@@ -148,6 +149,7 @@ class SavedModel(old_hdf5.OldFile):
         self.config_place = f"{self.place}: root"
         self.source = self.bundle = Bundle(folder, prefix) if self._has_variables(prefix) else Arrays(self.name)
         self.nodes = _graph(self.bundle) if self.bundle.entries else [Node({}, "", None, [])]
+        self._left = _MOST_STEPS
         self.places = {}  # the variables' nodes, once weights were matched
         self.root = self._root()
         self.names = self._names()
@@ -198,7 +200,7 @@ class SavedModel(old_hdf5.OldFile):
         children = self.nodes[0].children
         if any(_is_layer(name) for name in children):
             return 0
-        inner = {n for n in children.values() if any(_is_layer(name) for name in self.nodes[n].children)}
+        inner = {n for n in set(children.values()) if any(_is_layer(name) for name in self.nodes[n].children)}
         return inner.pop() if len(inner) == 1 and not self.whole else 0
 
     def _told(self):
@@ -221,10 +223,12 @@ class SavedModel(old_hdf5.OldFile):
         config = (self.told or {}).get("config")
         if not isinstance(config, dict) or not isinstance(self.told.get("class_name"), str):
             raise CorruptFileError(self.name, self.place, self._says_no_model())
-        shape = self.told.get("build_input_shape")
-        if self.told["class_name"] == "Sequential" and isinstance(shape, list):
+        found, shape = {"class_name": self.told["class_name"], "config": config}, self.told.get("build_input_shape")
+        if isinstance(shape, list) and found["class_name"] == "Sequential":
             config.setdefault("build_input_shape", shape)
-        return {"class_name": self.told["class_name"], "config": config}
+        elif isinstance(shape, list):  # a class of the caller's, which makes its variables when it is built
+            found["build_config"] = {"input_shape": shape}
+        return found
 
     def _says_no_model(self):
         what = "says nothing of the model's layers" if self.told is None else "has no config of the model"
@@ -251,16 +255,26 @@ class SavedModel(old_hdf5.OldFile):
                 found += self._of_model(layer, inner, name)
             else:
                 found.append((layer, name, self._of_layer(layer, inner, name)))
-        top = old_hdf5._Top(model)
+        top = old_hdf5.Top(model)
         if top.variables:
             named = self._named(model, node)
-            if all(id(v) in named for v in top.variables):
-                found.append((top, label or model.name, self._arrays([named[id(v)] for v in top.variables])))
+            own = [named[id(v)] for v in top.variables if id(v) in named]
+            found.append((top, label or model.name, self._arrays(own, label)))
         return found
+
+    def _children(self, node):
+        """The objects in one, as often as they may be looked through."""
+        children = self.nodes[node].children
+        self._left -= len(children) + 1
+        if self._left < 0:
+            raise UnsafeFileError(
+                self.name, self.bundle._where(_GRAPH), f"it takes more than {_MOST_STEPS:,} steps to go through it."
+            )
+        return children
 
     def _layers_of(self, node):
         """The nodes of a model's layers with weights, in order."""
-        children = self.nodes[node].children
+        children = self._children(node)
         found = [children.get(f"layer_with_weights-{i}") for i in range(len(children))]
         return [number for number in found if number is not None]
 
@@ -276,7 +290,7 @@ class SavedModel(old_hdf5.OldFile):
                 self.name,
                 self._place(label),
                 f"it holds weights of {len(nodes)} layers{f' ({told})' if told else ''}, and the model has "
-                f"{len(layers)} with weights ({old_hdf5._some(layer.name for layer in layers)}).",
+                f"{len(layers)} with weights ({old_hdf5.some(layer.name for layer in layers)}).",
             )
         return list(zip(layers, nodes))
 
@@ -298,21 +312,23 @@ class SavedModel(old_hdf5.OldFile):
         """The arrays of a model that is no graph of layers: by the names of attributes, or in their order."""
         named = self._named(model, node)
         layers = [layer for layer in one_by_one(model.layers) if weights_of(layer)]
-        if all(id(variable) in named for variable in weights_of(model)):
+        variables = weights_of(model)
+        if variables and all(id(variable) in named for variable in variables):
             self.places.update(named)
-            top = old_hdf5._Top(model)
+            top = old_hdf5.Top(model)
             pairs = [(layer, layer.name, weights_of(layer)) for layer in layers]
             pairs += [(top, label or model.name, top.variables)] if top.variables else []
             return [(one, name, self._arrays([named[id(v)] for v in own], label)) for one, name, own in pairs]
-        found = self._in_order(node)
-        if len(found) != len(weights_of(model)):
+        found, names = self._in_order(node), old_hdf5.some(layer.name for layer in layers)
+        if len(found) != len(variables):
+            unbuilt = "" if model.built else " It is not built: make it, call it on data, and use model.load_weights."
             raise CorruptFileError(
                 self.name,
                 self._place(label),
                 f"its objects are not the layers of this model. It holds {_listed(self.bundle.entries)}; the model "
-                f"has {len(weights_of(model))} variables, in {old_hdf5._some(layer.name for layer in layers)}.",
+                f"has {len(variables)} variables{f', in {names}' if names else ''}.{unbuilt}",
             )
-        return [(model, label or model.name, self._arrays(found, label))]
+        return [(model, label or model.name, self._arrays(found, label))] if found else []
 
     def _in_order(self, node):
         """The variables of an object: as Keras listed them, else in the order in which they were made."""
@@ -320,7 +336,7 @@ class SavedModel(old_hdf5.OldFile):
         for name in ("variables", "_variables", "_all_variables"):
             listed = children.get(name)
             if listed is not None:
-                inner = self.nodes[listed].children
+                inner = self._children(listed)
                 found = [inner[str(i)] for i in range(len(inner)) if str(i) in inner]
                 if found and len(found) == len(inner) and all(self.nodes[n].key is not None for n in found):
                     return list(dict.fromkeys(found))
@@ -332,7 +348,7 @@ class SavedModel(old_hdf5.OldFile):
             seen.add(number)
             if self.nodes[number].key is not None:
                 found.append(number)
-            inner = self.nodes[number].children
+            inner = self._children(number)
             open_ += [inner[name] for name in reversed(inner) if name not in _BESIDE]
         return found
 
@@ -357,7 +373,7 @@ class SavedModel(old_hdf5.OldFile):
             return
         seen.add(id(holder))
         children = {}
-        for name, number in self.nodes[node].children.items():
+        for name, number in self._children(node).items():
             if name not in _BESIDE:
                 children.setdefault(name.strip("_"), number)
         if isinstance(holder, Model) and (nodes := self._layers_of(node)):
@@ -371,7 +387,7 @@ class SavedModel(old_hdf5.OldFile):
             number = children.get(variable.name.strip("_"))
             if key not in found and number is not None and self.nodes[number].key is not None:
                 found[key] = number
-        for name, value in _attributes(holder):
+        for name, value in attributes(holder):
             number = children.get(name.strip("_"))
             if number is not None:
                 self._layers_at(value, number, found, seen)

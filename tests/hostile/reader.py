@@ -18,7 +18,7 @@ import time
 import warnings
 
 ROOM = 1 << 30  # bytes of address space beyond what the process has when it begins
-LONGEST = 20  # seconds
+LONGEST = 20  # seconds of the process's own
 
 _watching = False
 _found = []
@@ -84,13 +84,13 @@ def measured(collect=True):
     before = _status("VmRSS")
     start = time.process_time()  # other processes do not count
     _found.clear()
-    signal.alarm(LONGEST)
+    signal.setitimer(signal.ITIMER_PROF, LONGEST)
     _watching = True
     try:
         yield told
     finally:
         _watching = False
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         told["seconds"] = time.process_time() - start
         told["bytes"] = max(0, _status("VmHWM") - before)
         told["effects"] = list(dict.fromkeys(_found))
@@ -103,7 +103,7 @@ def watch(allowed=()):
     gc.collect()
     gc.freeze()  # so that a collection before each file takes no time
     sys.addaudithook(_hook)
-    signal.signal(signal.SIGALRM, _ring)
+    signal.signal(signal.SIGPROF, _ring)
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + ROOM,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -1,4 +1,4 @@
-"""Symbols that a layer's ``call`` reads from outside of it, as in ``Lambda(lambda x: x * gate)``: inputs of its node."""
+"""Symbols that a layer's ``call`` reads from outside, as in ``Lambda(lambda x: x * gate)``: inputs of its node."""
 
 import functools
 from contextlib import contextmanager

@@ -9,6 +9,7 @@ from kbridge.compat.activations import hard_sigmoid, of_name
 from kbridge.compat.door import door
 from kbridge.compat.initializers import for_layers
 from kbridge.compat.layers.base import Keras1Layer
+from kbridge.layers.layer import Layer
 
 START = "init='glorot_uniform', activation=None, weights=None"
 KERNEL = (
@@ -61,7 +62,7 @@ def layer(core, signature="", name=None, mixins=(), **rules):
         new = made._translation.new_name(old) if old in made._translation.old else None
         if new is not None and not hasattr(made, old):
             setattr(made, old, _Kept(old, new))
-    if hasattr(core, "call") and "mask" not in inspect.signature(core.call).parameters:
+    if core.call is not Layer.call and "mask" not in inspect.signature(core.call).parameters:
         made._base_of = _base_for_calls
     if "bias" in made._translation.old:
         made.bias = _Bias()

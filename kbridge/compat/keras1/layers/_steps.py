@@ -220,4 +220,3 @@ class LSTM(_Stepwise):
         c = self.inner_activation(f) * c + self.inner_activation(i) * self.activation(g)
         h = self.inner_activation(o) * self.activation(c)
         return h, [h, c]
-

@@ -33,7 +33,7 @@ DIGITS = 1
 INVERT = True
 RNN = recurrent.GRU
 HIDDEN_SIZE = 32
-BATCH_SIZE = 20
+BATCH_SIZE = 30
 LAYERS = 1
 MAXLEN = DIGITS + 1 + DIGITS
 chars = '0123456789+ '
@@ -70,7 +70,7 @@ model.add(Activation('softmax'))
 model.compile(loss='categorical_crossentropy', optimizer='adam', metrics=['accuracy'])
 model.optimizer.lr.set_value(0.02) if hasattr(model.optimizer.lr, 'set_value') else None
 
-history = model.fit(X_train, y_train, batch_size=BATCH_SIZE, nb_epoch=20, validation_data=(X_val, y_val), verbose=0)
+history = model.fit(X_train, y_train, batch_size=BATCH_SIZE, nb_epoch=24, validation_data=(X_val, y_val), verbose=0)
 rowX, rowy = X_val[np.array([0])], y_val[np.array([0])]
 preds = model.predict_classes(rowX, verbose=0)
 q = ctable.decode(rowX[0])
