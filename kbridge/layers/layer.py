@@ -667,7 +667,7 @@ class Layer(Stateless, Operation):
         built = "built" if self.built else "not built"
         shapes = ""
         if self.built and self._variables:
-            shapes = ", " + ", ".join(f"{v.name}={v.shape}" for v in self._variables)
+            shapes = ", " + ", ".join(f"{v.path.rpartition('/')[2]}={v.shape}" for v in self._variables)
         return f"<{type(self).__name__} name={self.name}, {built}{shapes}>"
 
     def __getstate__(self):

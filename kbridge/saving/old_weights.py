@@ -141,7 +141,7 @@ def _agreement(model, inner, order, names):
     total = 0
     for layer, places in zip(inner, order):
         for variable, place in zip(weights_of(layer), places):
-            total += names[place].split("/")[-1].split(":")[0] == variable.name
+            total += names[place].split("/")[-1].split(":")[0] == variable.path.split("/")[-1]
     return total
 
 

@@ -384,7 +384,7 @@ class SavedModel(old_hdf5.OldFile):
         for name, value in vars(holder).items():
             self._variables_at(value, children.get(name.strip("_")), own, found)
         for key, variable in own.items():
-            number = children.get(variable.name.strip("_"))
+            number = children.get(variable.path.split("/")[-1].strip("_"))
             if key not in found and number is not None and self.nodes[number].key is not None:
                 found[key] = number
         for name, value in attributes(holder):

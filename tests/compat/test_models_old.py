@@ -1,5 +1,6 @@
 """Models of older generations: how they are made, what can be asked of them, and how they are written down."""
 
+import importlib
 import json
 
 import numpy as np
@@ -278,3 +279,14 @@ def test_files(models, tmp_path):
     named = models.Sequential([layers.Dense(3, input_shape=(4,), name=model.layers[0].name), layers.Dense(7)])
     named.load_weights(weights, by_name=True)
     np.testing.assert_array_equal(named.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("generation", ["keras1", "keras2"])
+def test_names_of_weights_tell_of_their_layers(generation):
+    """Programs choose learning rates and decay by them."""
+    layers = importlib.import_module(f"kbridge.compat.{generation}.layers")
+    models = importlib.import_module(f"kbridge.compat.{generation}.models")
+    model = models.Sequential([layers.LSTM(3, input_shape=(4, 2), name="memory"), layers.Dense(2, name="out")])
+    assert [w.name for w in model.weights] == [
+        *("memory/kernel:0", "memory/recurrent_kernel:0", "memory/bias:0", "out/kernel:0", "out/bias:0")
+    ]

@@ -36,6 +36,16 @@ for _name in "lt le gt ge neg abs invert pos round getitem".split():
 # -- Variables
 
 
+class Weight(KVariable):
+    """A weight of a layer. Programs choose among weights by the names of layers in theirs: "dense_1/kernel:0"."""
+
+    @property
+    def name(self):
+        *layers, name = self.path.split("/")
+        named = [layer for layer in layers[-2:] if not layer.endswith("_cell")]
+        return f"{named[-1]}/{name}:0" if named else name
+
+
 def variable(value, dtype=None, name=None, constraint=None):
     """A Variable that holds ``value``, in ``floatx`` unless told.
 

@@ -81,11 +81,19 @@ class OldLayer:
         given["shape"] = tuple(int(n) for n in shape) if isinstance(shape, (list, tuple)) else shape
         with computing.running():
             variable = super().add_weight(**given)
-        variable.__class__ = _variable_class()  # outside of computations its operators make graphs
+        variable.__class__ = _weight_class()  # outside of computations its operators make graphs
         (self._trained if variable.trainable else self._untrained).append(variable)
         return variable
 
     _initializer = staticmethod(initializer_of)
+
+    def _ensure_built(self, args, kwargs):
+        if self.built:
+            return
+        super()._ensure_built(args, kwargs)
+        for variable in self.weights:  # those of cells and of layers inside, too
+            if type(variable) is Variable:
+                variable.__class__ = _weight_class()
 
     def _own_variables(self):
         """The variables in its lists, and those of today's kind that it holds; the trainable ones first."""
@@ -750,10 +758,10 @@ def _is_dtype(value):
 
 
 @functools.cache
-def _variable_class():
+def _weight_class():
     from kbridge.compat.backend import values
 
-    return values.KVariable
+    return values.Weight
 
 
 def _count_then(layer):

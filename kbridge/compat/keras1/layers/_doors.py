@@ -129,7 +129,7 @@ class _Bias:
 def _bias_class():
     from kbridge.compat.backend import values
 
-    class Bias(values.KVariable):
+    class Bias(values.Weight):
         def __bool__(self):
             return True
 
