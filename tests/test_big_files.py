@@ -25,7 +25,9 @@ WEIGHTS = (".weights.h5", ".safetensors", ".npz")
 def start(program, *arguments, engine="numpy"):
     """A process that runs ``program`` with names of files as arguments."""
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    env = {**os.environ, "KBRIDGE_BACKEND": engine, "PYTHONPATH": paths}
+    # What is let go of is given back to the system at once, so that its count is of what is held.
+    allocator = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_ARENA_MAX": "1"}
+    env = {**os.environ, **allocator, "KBRIDGE_BACKEND": engine, "PYTHONPATH": paths}
     command = [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)]
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from kbridge import objects
 from kbridge.backend.variable import numpy_dtype
-from kbridge.saving import old_configs
+from kbridge.saving import old_configs, state
 from kbridge.saving.errors import CorruptFileError, FileRefusedError
 from kbridge.saving.old_training import compile_as_told, restore_optimizer
 from kbridge.saving.old_weights import MisfitError, Origin, fitted, one_by_one, weights_of
@@ -173,6 +173,7 @@ def load_old_weights(model, old, by_name=False, skip_mismatch=False, skipped=())
                 variable.set_storage(None, array)
             else:
                 variable.assign(array)
+                state.settle(variable)
         for inner in layer._flatten_layers() if hasattr(layer, "_flatten_layers") else ():
             if hasattr(inner, "finalize_state"):
                 inner.finalize_state()

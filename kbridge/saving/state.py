@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kbridge.backend import dtypes
+from kbridge.backend import dtypes, registry
 from kbridge.backend.variable import numpy_dtype
 from kbridge.layers.layer import Layer
 from kbridge.optimizers import Optimizer
@@ -88,6 +88,12 @@ def _load(fit, source):
             variable.set_storage(None, array)
         else:
             variable.assign(array)
+            settle(variable)
+
+
+def settle(variable):
+    """Wait until the engine holds what was assigned, so that one array at a time is on its way there."""
+    registry.current().synchronize([variable.value])
 
 
 def _own(path):

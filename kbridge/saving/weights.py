@@ -199,6 +199,7 @@ def _load_list(model, source):
         raise CorruptFileError(source.name, "", f"its arrays have the shapes {shapes}, and the model's are {expected}.")
     for i, variable in enumerate(model.weights):
         variable.assign(source.read(f"arr_{i}").astype(numpy_dtype(variable.dtype), copy=False))
+        state.settle(variable)
 
 
 def _refuse_unbuilt(model, done):
