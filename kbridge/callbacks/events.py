@@ -157,7 +157,8 @@ class EventFile:
         if self._file is None:
             os.makedirs(self.folder, exist_ok=True)
             host = socket.gethostname().replace(os.sep, "-")
-            name = f"events.out.tfevents.{int(time.time()):010d}.{host}.{os.getpid()}.{next(_serial)}.v2"
+            # Boards read a folder's files in the order of their names, so the numbers have leading zeros.
+            name = f"events.out.tfevents.{int(time.time()):010d}.{host}.{os.getpid()}.{next(_serial):06d}.v2"
             self._file = open(os.path.join(self.folder, name), "wb")
             self._file.write(record(double(1, time.time()) + data(3, "brain.Event:2")))
         self._file.write(record(double(1, time.time()) + content))
