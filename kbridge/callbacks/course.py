@@ -33,12 +33,14 @@ class Monitor(Callback):
 
     def __init__(self, monitor, mode, min_delta):
         super().__init__()
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max'. Received: mode={mode!r}.")
         self.monitor = monitor
-        self.mode = mode
+        self.mode = mode if mode in ("auto", "min", "max") else self._instead_of(mode)
         self.min_delta = abs(min_delta)
         self._up = None  # whether more is better, once that is known
+
+    def _instead_of(self, mode):
+        """The mode to take where an unknown one was given."""
+        raise ValueError(f"{type(self).__name__}: mode must be 'auto', 'min' or 'max'. Received: mode={mode!r}.")
 
     def _value(self, logs):
         value = (logs or {}).get(self.monitor)
@@ -212,6 +214,7 @@ class ReduceLROnPlateau(Monitor):
     """
 
     remembered = ("best", "wait", "cooldown_counter")
+    rate_in_logs = "learning_rate"
 
     def __init__(
         self,
@@ -250,7 +253,7 @@ class ReduceLROnPlateau(Monitor):
     def on_epoch_end(self, epoch, logs=None):
         rate = rate_of(self.model.optimizer)
         if logs is not None:
-            logs["learning_rate"] = rate
+            logs[self.rate_in_logs] = rate
         value = self._value(logs)
         if value is None:
             return
@@ -259,14 +262,27 @@ class ReduceLROnPlateau(Monitor):
             self.wait = 0
         if self._better(value, self.best):
             self.best, self.wait = value, 0
-        elif not self.in_cooldown():
-            self.wait += 1
-            if self.wait >= self.patience and rate > self.min_lr:
-                lowered = max(rate * self.factor, self.min_lr)
-                self.model.optimizer.learning_rate = lowered
-                if self.verbose:
-                    print(f"\nEpoch {epoch + 1}: the learning rate is reduced to {lowered}.")
-                self.cooldown_counter, self.wait = self.cooldown, 0
+        elif not self.in_cooldown() and self._waited_enough() and self._may_fall(rate):
+            lowered = max(rate * self.factor, self.min_lr)
+            self.model.optimizer.learning_rate = lowered
+            if self.verbose:
+                print(f"\n{self._called(epoch)}: the learning rate is reduced to {lowered}.")
+            self.cooldown_counter, self.wait = self.cooldown, self._waited_already()
+
+    def _waited_enough(self):
+        """Count an epoch without improvement, and say whether there have been enough."""
+        self.wait += 1
+        return self.wait >= self.patience
+
+    def _waited_already(self):
+        """How many epochs count as waited for when the rate has just been lowered."""
+        return 0
+
+    def _may_fall(self, rate):
+        return rate > self.min_lr
+
+    def _called(self, epoch):
+        return f"Epoch {epoch + 1}"
 
 
 class TerminateOnNaN(Callback):

@@ -130,12 +130,10 @@ class History(Callback, OldHistory):
 class _Following(Callback, Monitor):
     """What follows one value of the logs, by any of its spellings."""
 
-    def __init__(self, monitor, mode, min_delta):
-        if mode not in ("auto", "min", "max"):
-            own = type(self).__name__
-            warnings.warn(f"{own}: the mode {mode!r} is unknown; 'auto' is taken.", RuntimeWarning, stacklevel=3)
-            mode = "auto"
-        Monitor.__init__(self, monitor, mode, min_delta)
+    def _instead_of(self, mode):
+        own = type(self).__name__
+        warnings.warn(f"{own}: the mode {mode!r} is unknown; 'auto' is taken.", RuntimeWarning, stacklevel=4)
+        return "auto"
 
     def _value(self, logs):
         return super()._value(logs if isinstance(logs, OldLogs) else OldLogs(logs or {}))
@@ -279,21 +277,13 @@ class EarlyStopping1(EarlyStopping):
         super().__init__(monitor, min_delta, patience, verbose, mode, **kwargs)
 
 
-class ReduceLROnPlateau(_Patient):
+class ReduceLROnPlateau(_Patient, today.ReduceLROnPlateau):
     """Lowers the learning rate when a value has not improved for some epochs.
 
-    Args:
-        monitor: the name of the value.
-        factor: what the rate is multiplied by.
-        patience: how many epochs without an improvement are waited for.
-        verbose: whether it is told.
-        mode: "min", "max" or "auto".
-        min_delta: how much counts as an improvement; once called ``epsilon``.
-        cooldown: how many epochs pass after a change before watching goes on.
-        min_lr: the lowest rate.
+    ``min_delta`` was once called ``epsilon``; for the other arguments see ``kbridge.callbacks.ReduceLROnPlateau``.
     """
 
-    remembered = ("best", "wait", "cooldown_counter")
+    rate_in_logs = "lr"
 
     def __init__(
         self,
@@ -307,47 +297,21 @@ class ReduceLROnPlateau(_Patient):
         min_lr=0,
         epsilon=None,
     ):
-        if factor >= 1:
-            raise ValueError(f"ReduceLROnPlateau: factor must be less than 1. Received: factor={factor}.")
-        super().__init__(monitor, mode, min_delta if epsilon is None else epsilon)
-        self.factor = factor
-        self.patience = patience
-        self.verbose = verbose
-        self.cooldown = cooldown
-        self.min_lr = min_lr
-        self.wait = self.cooldown_counter = 0
-        self.best = None
+        min_delta = min_delta if epsilon is None else epsilon
+        super().__init__(monitor, factor, patience, verbose, mode, min_delta, cooldown, min_lr)
 
     @property
     def epsilon(self):
         return self.min_delta
 
-    def on_train_begin(self, logs=None):
-        self.wait = self.cooldown_counter = 0
-        self.best = None
+    def _waited_already(self):
+        return int(self.waits_for_one_more)  # where one more is waited for, this epoch counts for the next time
 
-    def in_cooldown(self):
-        return self.cooldown_counter > 0
+    def _may_fall(self, rate):
+        return rate > self.min_lr * (1 + 1e-4)
 
-    def on_epoch_end(self, epoch, logs=None):
-        rate = rate_of(self.model.optimizer)
-        if logs is not None:
-            logs["lr"] = rate
-        value = self.get_monitor_value(logs)
-        if value is None:
-            return
-        if self.in_cooldown():
-            self.cooldown_counter -= 1
-            self.wait = 0
-        if self._better(value, self.best):
-            self.best, self.wait = value, 0
-        elif not self.in_cooldown() and self._waited_enough() and rate > self.min_lr * (1 + 1e-4):
-            lowered = max(rate * self.factor, self.min_lr)
-            self.model.optimizer.learning_rate = lowered
-            if self.verbose:
-                print(f"\nEpoch {epoch + 1:05d}: the learning rate is reduced to {lowered}.")
-            # (where one more is waited for, this epoch counts for the next time)
-            self.cooldown_counter, self.wait = self.cooldown, int(self.waits_for_one_more)
+    def _called(self, epoch):
+        return f"Epoch {epoch + 1:05d}"
 
 
 class ReduceLROnPlateau1(ReduceLROnPlateau):

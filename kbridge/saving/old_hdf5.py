@@ -169,11 +169,7 @@ def load_old_weights(model, old, by_name=False, skip_mismatch=False, skipped=())
     for layer, arrays in fits:
         for variable, array in _fit(layer, arrays, old, read=True):
             array = np.array(array, numpy_dtype(variable.dtype), copy=None, order="C")
-            if variable._cell[0] is None:  # no engine holds it yet: the array takes the place of the first values
-                variable.set_storage(None, array)
-            else:
-                variable.assign(array)
-                state.settle(variable)
+            state.put(variable, array)
         for inner in layer._flatten_layers() if hasattr(layer, "_flatten_layers") else ():
             if hasattr(inner, "finalize_state"):
                 inner.finalize_state()

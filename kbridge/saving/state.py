@@ -84,16 +84,16 @@ def _load(fit, source):
         raise CorruptFileError(source.name, source._where(path), fit.misfit)
     for i, variable in enumerate(fit.variables):
         array = source.read(f"{path}/{i}").astype(numpy_dtype(variable.dtype), copy=False)
-        if variable._cell[0] is None:  # no engine holds it yet: the array takes the place of the first values
-            variable.set_storage(None, array)
-        else:
-            variable.assign(array)
-            settle(variable)
+        put(variable, array)
 
 
-def settle(variable):
-    """Wait until the engine holds what was assigned, so that one array at a time is on its way there."""
-    registry.current().synchronize([variable.value])
+def put(variable, array):
+    """Let ``variable`` hold an array out of a file, which is nobody else's."""
+    if variable._cell[0] is None:  # no engine holds it yet: the array takes the place of the first values
+        variable.set_storage(None, array)
+        return
+    variable.assign(array)
+    registry.current().synchronize([variable.value])  # so that one array at a time is on its way to the engine
 
 
 def _own(path):

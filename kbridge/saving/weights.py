@@ -198,8 +198,7 @@ def _load_list(model, source):
     if shapes != expected:
         raise CorruptFileError(source.name, "", f"its arrays have the shapes {shapes}, and the model's are {expected}.")
     for i, variable in enumerate(model.weights):
-        variable.assign(source.read(f"arr_{i}").astype(numpy_dtype(variable.dtype), copy=False))
-        state.settle(variable)
+        state.put(variable, source.read(f"arr_{i}").astype(numpy_dtype(variable.dtype), copy=False))
 
 
 def _refuse_unbuilt(model, done):
