@@ -1,12 +1,12 @@
 """Doors of Keras 1: the base class, inputs, and the layers that are no convolutions and no recurrent ones."""
 
 from kbridge import layers, objects, ops
-from kbridge.backend.symbolic import is_symbol
 from kbridge.compat import inplace
 from kbridge.compat.door import door
 from kbridge.compat.keras1.layers._doors import KERNEL, SIZES, START, W_AND_B, layer
 from kbridge.compat.layers import activations2, retired
 from kbridge.compat.layers.arguments1 import last, length_told
+from kbridge.compat.layers.inputs import FirstLayer, input_of
 from kbridge.compat.layers.weights1 import EqualShapes, Modes, Ordered, WholeWords
 
 Layer = layer(layers.Layer)
@@ -25,49 +25,13 @@ InputSpec = door(layers.InputSpec, "dtype=None, shape=None, ndim=None", prepare=
 InputSpec.__module__ = "kbridge.compat.keras1.layers"
 
 
-class _FirstLayer:
-    """For the door of InputLayer: its name, and the dtype of what it gives."""
-
-    dtype = layers.InputLayer.__dict__["dtype"]
-
-    @staticmethod
-    def _prefix_of(name):
-        return "input"
-
-    @property
-    def batch_input_shape(self):
-        return self.batch_shape
-
-
 InputLayer = layer(
     layers.InputLayer,
     "input_shape=None, batch_input_shape=None, input_dtype=None, input_tensor=None, sparse=False, name=None",
-    mixins=[_FirstLayer],
+    mixins=[FirstLayer],
     renames={"input_dtype": "dtype"},
 )
-
-
-def Input(  # noqa: N802 (a function, named like the class it stands for)
-    shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None, **today
-):
-    """A symbol for one input of a model.
-
-    Args:
-        shape: the shape of one sample; None where any size is taken.
-        batch_shape: the same with the size of a batch.
-        name: its name.
-        dtype: ``floatx()`` unless told.
-        sparse: False.
-        tensor: a symbol that is the input.
-        today: what ``kbridge.Input`` takes beside these.
-    """
-    if is_symbol(tensor) and tensor.node is not None:
-        return tensor  # what it is made of is to be kept
-    if tensor is None and shape is None and batch_shape is None:
-        raise ValueError("Input: no shape was given. Write: Input(shape=(features,)), without the batch.")
-    given = {"shape": shape} if batch_shape is None and tensor is None else {"batch_input_shape": batch_shape}
-    return InputLayer(name=name, dtype=dtype, input_tensor=tensor, sparse=sparse, **given, **today).output
-
+Input = input_of(InputLayer)
 
 # -- dense layers
 

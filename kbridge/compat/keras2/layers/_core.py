@@ -7,53 +7,19 @@ from kbridge.backend.symbolic import is_symbol
 from kbridge.compat.inplace import out_of_place
 from kbridge.compat.keras2.layers._doors import KERNEL, layer, pads_by_name
 from kbridge.compat.layers import activations2, normalization2, retired
+from kbridge.compat.layers.inputs import FirstLayer, input_of
 
 Layer = layer(layers.Layer)
 InputSpec = layers.InputSpec
 
 
-class _FirstLayer:
-    """For the door of InputLayer: its name, and the dtype of what it gives."""
-
-    dtype = layers.InputLayer.__dict__["dtype"]
-
-    @staticmethod
-    def _prefix_of(name):
-        return "input"
-
-
 InputLayer = layer(
     layers.InputLayer,
     "input_shape=None, batch_size=None, batch_input_shape=None, dtype=None, input_tensor=None, sparse=False, name=None",
-    mixins=[_FirstLayer],
+    mixins=[FirstLayer],
     renames={"input_dtype": "dtype"},
 )
-
-
-def Input(  # noqa: N802 (a function, named like the class it stands for)
-    shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None, **today
-):
-    """A symbol for one input of a model.
-
-    Args:
-        shape: the shape of one sample; None where any size is taken.
-        batch_shape: the same with the size of a batch.
-        name: its name.
-        dtype: ``floatx()`` unless told.
-        sparse: False.
-        tensor: a symbol that is the input.
-        today: what ``kbridge.Input`` takes beside these.
-    """
-    if is_symbol(tensor) and tensor.node is not None:
-        return tensor  # what it is made of is to be kept
-    if shape is not None and batch_shape is None and tensor is None:
-        return InputLayer(shape=shape, name=name, dtype=dtype, sparse=sparse, **today).output
-    if tensor is None and batch_shape is None:
-        raise ValueError("Input: no shape was given. Write: Input(shape=(features,)), without the batch.")
-    return InputLayer(
-        batch_input_shape=batch_shape, name=name, dtype=dtype, sparse=sparse, input_tensor=tensor, **today
-    ).output
-
+Input = input_of(InputLayer)
 
 # -- dense layers and activations
 
