@@ -374,9 +374,9 @@ def is_nnx_enabled():
 
 
 def enable_unsafe_deserialization():
-    """Not available: a warning says so. Nothing in a file is ever run, whoever wrote it."""
+    """Not available: a warning says so. Code in a file needs ``safe_mode=False`` in the call that opens it."""
     warnings.warn(
-        "kbridge never runs code from a file, so unsafe deserialization cannot be enabled. "
-        "Pass your classes and functions as custom_objects.",
+        "Unsafe deserialization cannot be enabled for a whole program. "
+        "Pass your classes and functions as custom_objects, or write load_model(..., safe_mode=False).",
         stacklevel=2,
     )

@@ -22,6 +22,11 @@ class Initializer:
     def __call__(self, shape, dtype=None):
         return registry.current().convert(self._drawn(shape, dtype), dtypes.standardize(dtype))
 
+    @property
+    def may_wait(self):
+        """Whether its values are the same whenever they are drawn."""
+        return type(self).__call__ is Initializer.__call__ and not hasattr(getattr(self, "seed", None), "next")
+
     def draw(self, shape, dtype=None):
         """The values as a NumPy array, in host memory."""
         if type(self).__call__ is Initializer.__call__:

@@ -10,6 +10,7 @@ for what the caller handed over (``custom_objects``) or registered, or it is an 
 """
 
 import inspect
+import sys
 import warnings
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -38,8 +39,16 @@ class UnknownObjectError(ValueError, TypeError):
     """A name or config stands for nothing known here."""
 
 
+class _UnmadeError(TypeError):
+    """A class does not take what a config says."""
+
+
 class _UnwritableError(TypeError):
-    """A value that a config has no words for, before it is known whose it is."""
+    """A value that a config has no words for, before it is known whose it is; ``where``: as which argument."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.where = []
 
 
 # -- the user's own objects
@@ -140,6 +149,11 @@ def name_at_home(member):
     return _home.get(member, (None, None))[1]
 
 
+def class_name_at_home(member):
+    """The name of the class that configs mean by ``member``: its own, or that of what it stands in for."""
+    return getattr(_public.get(_home.get(member)), "__name__", member.__name__)
+
+
 def is_home(member):
     """Whether configs that name ``member`` mean it, and not what it stands in for."""
     return _public.get(_home.get(member)) is member
@@ -171,7 +185,7 @@ def serialize_keras_object(obj):
         items = [serialize_keras_object(item) for item in obj]
         return tuple(items) if isinstance(obj, tuple) else items
     if isinstance(obj, dict):
-        return {key: serialize_keras_object(value) for key, value in obj.items()}
+        return {key: _serialized(value, key) for key, value in obj.items()}
     special = _as_special(obj)
     if special is not None:
         return special
@@ -185,10 +199,21 @@ def serialize_keras_object(obj):
         return _instance_config(obj)
     if callable(obj) and hasattr(obj, "__name__") and not inspect.isclass(obj):
         return _function_config(obj)
+    hint = "an object with a get_config() method."
+    if callable(obj):
+        hint += " Write a function with `def` that does the same, and decorate it with @register_keras_serializable()."
     raise _UnwritableError(
         f"{obj!r} of type {type(obj).__name__} cannot be written into a config. "
-        f"Expected plain data, a named function, or an object with a get_config() method."
+        f"Expected plain data, a named function, or {hint}"
     )
+
+
+def _serialized(value, key):
+    try:
+        return serialize_keras_object(value)
+    except _UnwritableError as error:
+        error.where.insert(0, str(key))
+        raise
 
 
 def _as_special(obj):
@@ -252,7 +277,7 @@ def _function_config(function):
         )
     result = {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
     if _doubts.get() is not None:
-        _doubts.get().look_for("function", name, result, (name, "function"))
+        _doubts.get().look_for("function", function, name, result, (name, "function"))
     return result
 
 
@@ -260,8 +285,9 @@ def _instance_config(obj):
     try:
         return _described(obj)
     except _UnwritableError as error:
-        name = getattr(obj, "name", None)
-        raise TypeError(f"{type(obj).__name__}{f' {name!r}' if name else ''}: {error}") from None
+        name, where = getattr(obj, "name", None), ".".join(error.where)
+        whose = f"{type(obj).__name__}{f' {name!r}' if name else ''}{f', {where}' if where else ''}"
+        raise TypeError(f"{whose}: {error}") from None
 
 
 def _described(obj):
@@ -280,7 +306,7 @@ def _described(obj):
     for part in ("build_config", "compile_config"):
         found = getattr(obj, f"get_{part}", lambda: None)()
         if found is not None:
-            result[part] = serialize_keras_object(found)
+            result[part] = _serialized(found, part)
     if _doubts.get() is not None and cls not in _home:
         _doubts.get().look_at(cls, result)
     if _sharing.get() is not None:
@@ -292,18 +318,18 @@ class doubts:
     """Within this context it is noted what configs that are written could not be read back with."""
 
     def __init__(self):
-        self.unknown = {}  # names that stand for nothing known in this process -> "class" or "function"
+        self.unknown = {}  # names that stand for nothing known in this process -> ("class" or "function", what it is)
         self.wrong = []  # what get_config() of some classes does not tell
 
-    def look_for(self, what, name, config, known_as):
+    def look_for(self, what, member, name, config, known_as):
         try:
             _find(config, what, name, known_as, None)
         except UnknownObjectError:
-            self.unknown[name] = what
+            self.unknown[name] = what, member
 
     def look_at(self, cls, config):
         name = config["class_name"]
-        self.look_for("class", name, config, (config["registered_name"], name))
+        self.look_for("class", cls, name, config, (config["registered_name"], name))
         from_config = inspect.getattr_static(cls, "from_config", None)
         if from_config is None or getattr(from_config, "__func__", from_config).__module__.startswith("kbridge."):
             parameters = list(inspect.signature(cls).parameters.values())
@@ -317,11 +343,11 @@ class doubts:
         """Warn who saves ``model`` of what it cannot be loaded without."""
         parts = []
         if self.unknown:
-            given = ", ".join(f"{name!r}: {name}" for name in self.unknown)
+            given = ", ".join(f"{name!r}: {_written(member)}" for name, (_, member) in self.unknown.items())
             parts.append(
-                f"{', '.join(f'the {what} {name!r}' for name, what in self.unknown.items())} can only be found again "
-                f"if it is given: load_model(..., custom_objects={{{given}}}). Or decorate it, before saving, with "
-                f"@register_keras_serializable()."
+                f"{', '.join(f'the {what} {name!r}' for name, (what, _) in self.unknown.items())} can only be found "
+                f"again if it is given: load_model(..., custom_objects={{{given}}}). Or define it at the top of a "
+                f"module, and decorate it, before saving, with @register_keras_serializable()."
             )
         if self.wrong:
             parts.append(
@@ -329,7 +355,7 @@ class doubts:
                 f"out: arguments are recorded by themselves."
             )
         if parts:
-            warnings.warn(f"Model '{model.name}' is saved, but {' '.join(parts)}", stacklevel=5)
+            warn(f"Model '{model.name}' is saved, but {' '.join(parts)}")
 
     def __enter__(self):
         self._token = _doubts.set(self)
@@ -339,17 +365,46 @@ class doubts:
         _doubts.reset(self._token)
 
 
+def _written(member):
+    """What a program may write for a class or function of its own."""
+    if inspect.ismethod(member) and not inspect.isclass(member.__self__):
+        return f"{type(member.__self__).__name__}(...).{member.__name__}"
+    return getattr(member, "__qualname__", member.__name__).rpartition("<locals>.")[2]
+
+
+def warn(text):
+    """Warn, and point at the line of the program that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "kbridge":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
+
+
 class sharing:
     """Within this context an object that is written twice is marked as one, and made once when read."""
 
     def __init__(self):
-        self.written = {}  # id(object) -> (the object, so that the id stays its own; its first config; its number)
+        self.written = {}  # id(object) -> [the object, so that the id stays its own; its number; how often]
         self.made = {}  # shared_object_id -> object
 
     def note(self, obj, config):
-        _, first, number = self.written.setdefault(id(obj), (obj, config, len(self.written)))
-        if first is not config:
-            first["shared_object_id"] = config["shared_object_id"] = number
+        known = self.written.setdefault(id(obj), [obj, len(self.written), 0])
+        known[2] += 1
+        config["shared_object_id"] = known[1]
+
+    def told(self, config):
+        """``config``, written in this context, without the marks of what was written once."""
+        once = {number for _, number, times in self.written.values() if times == 1}
+
+        def without(value):
+            if isinstance(value, (list, tuple)):
+                return [without(item) for item in value]
+            if not isinstance(value, dict):
+                return value
+            drop = value.get("shared_object_id") in once and "class_name" in value
+            return {k: without(item) for k, item in value.items() if not (drop and k == "shared_object_id")}
+
+        return without(config)
 
     def __enter__(self):
         self._token = _sharing.set(self)
@@ -365,13 +420,17 @@ class sharing:
 def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwargs):
     """The object that ``config`` (from ``serialize_keras_object``) describes; plain data stay as they are.
 
-    ``custom_objects`` says what names of your own stand for. Code in a config (a lambda) is never
-    run, whatever ``safe_mode`` says.
+    ``custom_objects`` says what names of your own stand for. Code in a config (a lambda) is refused, unless
+    ``safe_mode=False`` is written in this very call: only do so if you trust whoever made it.
     """
     module_objects = kwargs.pop("module_objects", None)
     if kwargs:
         raise TypeError(f"deserialize_keras_object: unknown arguments {sorted(kwargs)}.")
     with CustomObjectScope(module_objects, custom_objects):
+        if not safe_mode:
+            from kbridge import bytecode
+
+            config = bytecode.with_functions(config, get_registered_object)
         return _make(config)
 
 
@@ -409,7 +468,7 @@ def _find(config, what, name, known_as, family):
         return found
     known = [known for _, known in _public] + list(_scope.get()) + list(_registered)
     raise UnknownObjectError(
-        f"Unknown {what} {name!r}{_hint(name, known)}. If it is your own, pass "
+        f"Unknown {what} {name!r}{_hint(name, known)} If it is your own, pass "
         f"custom_objects={{{name!r}: ...}}, or decorate it with @register_keras_serializable(). "
         f"Received the config: {_cut(config)}"
     )
@@ -428,12 +487,19 @@ def _instance(cls, config):
         return scope.made[shared]
     try:
         made = cls.from_config(inner) if hasattr(cls, "from_config") else cls(**inner)
-    except TypeError as error:
-        if isinstance(error, UnknownObjectError):
+    except UnknownObjectError as error:
+        name = inner.get("name")
+        if not name or getattr(error, "placed", False):
             raise
-        raise TypeError(
-            f"{cls.__name__} could not be made from its config: {error} "
-            f"Its from_config() has to turn nested configs into objects. Received: {_cut(inner)}"
+        placed = UnknownObjectError(f"{cls.__name__} {str(name)[:100]!r}: {error}")
+        placed.placed = True
+        raise placed from None
+    except TypeError as error:
+        if isinstance(error, _UnmadeError):
+            raise
+        own = "" if cls in _home else " Its from_config() has to turn nested configs into objects."
+        raise _UnmadeError(
+            f"{cls.__name__} could not be made from its config: {error}{own} Received: {_cut(inner)}"
         ) from error
     if config.get("build_config") and not getattr(made, "built", False):
         made.build_from_config(config["build_config"])
@@ -450,8 +516,9 @@ def _array(config):
 
 def _no_lambda(config):
     raise ValueError(
-        "The config holds the code of a lambda. kbridge never runs code from a config. "
-        "Define the function with `def`, register it with @register_keras_serializable(), and save anew."
+        "The config holds the code of a lambda, and code from a config is not run. If you trust whoever made it, write "
+        "safe_mode=False. Or define the function with `def`, register it with @register_keras_serializable(), and save "
+        "anew."
     )
 
 
@@ -474,7 +541,7 @@ def _cut(config):
 def _hint(name, known):
     name = str(name)[:100]  # longer ones take long to compare
     close = get_close_matches(name, known, 1) or get_close_matches(name.lower(), [k for k in known if k.islower()], 1)
-    return f". Did you mean {close[0]!r}?" if close else ""
+    return f". Did you mean {close[0]!r}?" if close else "."
 
 
 # -- families
@@ -530,9 +597,9 @@ class Family:
             found = self.members.get(name)
         if found is None:
             raise UnknownObjectError(
-                f"Unknown {self.noun} {name!r}{_hint(name, list(self.members) + list(_scope.get()))}. "
+                f"Unknown {self.noun} {name!r}{_hint(name, list(self.members) + list(_scope.get()))} "
                 f"Known: {', '.join(sorted(self.members))}. If it is your own, pass the object itself, or make "
-                f"the name known with custom_object_scope({{{name!r}: ...}})."
+                f"the name known: custom_object_scope({{{name!r}: ...}}), or custom_objects in loading."
             )
         return found
 

@@ -19,6 +19,8 @@ from kbridge.callbacks import BackupAndRestore, Callback, EarlyStopping, ModelCh
 
 pytest.importorskip("h5py")
 
+from test_hostile_files import program  # noqa: E402
+
 X = np.random.default_rng(0).random((50, 4)).astype("float32")
 
 
@@ -428,6 +430,35 @@ def test_the_last_but_one_is_used_where_the_last_is_damaged(tmp_path):
         run(double=False)
 
 
+def test_a_backup_that_is_damaged_is_told(tmp_path):
+    fit(small(), [BackupAndRestore(tmp_path, 3, delete_checkpoint=False)])
+    path = tmp_path / "latest.weights.h5"
+    whole = path.read_bytes()
+    state = random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist()
+    for mark in (b'"epoch": ', b'"stream": ', b'"history": '):
+        data = bytearray(whole)
+        data[data.find(mark) + len(mark)] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(saving.CorruptFileError, match="checksum"):
+            fit(small(), [BackupAndRestore(tmp_path, 3)])
+    assert state == (random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist())
+
+
+def test_a_backup_of_another_program_is_told(tmp_path):
+    fit(small(), [BackupAndRestore(tmp_path, delete_checkpoint=False)])
+
+    class Watch(Callback):
+        def get_state(self):
+            return {"seen": 1}
+
+        def set_state(self, state):
+            self.seen = state["other"]
+
+    fit(small(), [Watch(), BackupAndRestore(tmp_path, delete_checkpoint=False)], epochs=5)
+    with pytest.raises(saving.CorruptFileError, match="'other'.*another program"):
+        fit(small(), [Watch(), BackupAndRestore(tmp_path)], epochs=6)
+
+
 def test_a_backup_is_kept_on_request_and_one_that_is_done_trains_no_more(tmp_path):
     model = small()
     fit(model, [BackupAndRestore(tmp_path, delete_checkpoint=False)])
@@ -444,6 +475,12 @@ def test_wrong_arguments_of_backup_and_restore(tmp_path):
         BackupAndRestore("")
     with pytest.raises(ValueError, match="save_freq"):
         BackupAndRestore(tmp_path, save_freq=0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_training_that_is_killed_at_any_moment_comes_to_the_same_end():
+    (told,) = program("resumes.py", 4, 1)
+    assert told["killed"] >= 4 and told["completed"] == told["right"] and told["most"] <= 2, told
 
 
 PROGRAM = """

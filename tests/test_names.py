@@ -15,7 +15,6 @@ LATER = "left for later, and refused with a clear error where it is asked for"
 LEFT = {
     "export": LATER,
     "quantizers": LATER,
-    "saving.KerasFileEditor": LATER,
 }
 
 

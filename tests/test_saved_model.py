@@ -579,10 +579,12 @@ def test_a_graph_that_many_layers_lead_through(rng, tmp_path):
     assert time.perf_counter() - start < 10
 
 
-def test_code_is_not_run(rng, tmp_path):
+def test_code_is_not_run_unasked(rng, tmp_path):
     code = layer("Lambda", name="twice", function=tuple_of("4wEAAAA=", None, None), function_type="lambda")
     path = folder(tmp_path / "model", {"layer-0": {}}, {"root": sequential(source(4), code)})
-    with pytest.raises(UnsafeFileError, match="never run"):
+    with pytest.raises(UnsafeFileError, match="is not run"):
+        saving.load_model(path)
+    with pytest.raises(CorruptFileError, match="another version of Python"):
         saving.load_model(path, safe_mode=False)
     x = np.ones((1, 4), "float32")
     model = saving.load_model(path, {"twice": lambda x: 2 * x}, compile=False)

@@ -369,7 +369,7 @@ def test_other_settings():
         assert config.is_flash_attention_enabled() is False
     finally:
         config._flash_attention = None
-    with pytest.warns(UserWarning, match="never runs code from a file"):
+    with pytest.warns(UserWarning, match="for a whole program"):
         config.enable_unsafe_deserialization()
     with pytest.warns(UserWarning, match="shows tracebacks whole"):
         config.enable_traceback_filtering()

@@ -1,6 +1,7 @@
 """Tensors in and out, variables' storage, devices."""
 
 from contextlib import nullcontext
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,9 @@ from kbridge.backend.interface import Backend
 from kbridge_jax import control, linalg, math, nn, random, recurrence, transform, wide, windows
 
 _FLOATS = frozenset(map(jnp.dtype, dtypes.FLOATS + dtypes.COMPLEX))
+
+
+_copied = partial(jnp.array, copy=True)
 
 
 class Storage:
@@ -94,20 +98,20 @@ class JaxBackend(Backend):
             x = x.astype(jnp.dtype(dtype))
         return self._put(x)
 
-    def _put(self, array, device=None):
-        """A tensor with a copy of a NumPy array's values."""
+    def _put(self, array, device=None, make=_copied):
+        """A tensor with a NumPy array's values, a copy of them unless ``make`` does otherwise."""
         device = device or get_frame().device
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         if array.dtype in wide.DTYPES:
             with wide.scope():
-                return jnp.array(array, array.dtype, copy=True, device=self._device(device))
+                return make(array, array.dtype, device=self._device(device))
         if array.dtype.kind in "OSUMm":
             raise TypeError(
                 f"A tensor of the JAX backend holds numbers. Received: an array of dtype {array.dtype}. "
                 f"Turn strings into integers first, with a StringLookup or TextVectorization layer."
             )
-        return jnp.array(array, array.dtype, copy=True, device=self._device(device))
+        return make(array, array.dtype, device=self._device(device))
 
     def _from_foreign(self, x, dtype):
         """A tensor of another library."""
@@ -164,6 +168,13 @@ class JaxBackend(Backend):
 
     def write(self, storage, tensor):
         storage.array = tensor
+        storage.shared = True
+        return storage
+
+    def take_over(self, storage, array):
+        with jax.ensure_compile_time_eval():  # memory that is aligned is used as it is
+            make = jnp.asarray if type(array) is np.ndarray else _copied
+            storage.array = jax.block_until_ready(self._put(array, make=make))
         storage.shared = True
         return storage
 

@@ -19,6 +19,8 @@ DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
 _constant = tf.constant
 _read = tf.raw_ops.ReadVariableOp
 _assign = tf.raw_ops.AssignVariableOp
+_assign_part = tf.raw_ops.ResourceStridedSliceAssign
+_PIECE = 1 << 20  # bytes of a variable that are taken over at once
 _cast = tf.raw_ops.Cast
 
 # Whether a loop of steps is being traced for XLA.
@@ -182,6 +184,16 @@ class TensorFlowBackend(Backend):
 
     def write(self, storage, tensor):
         _assign(resource=storage.handle, value=tensor)
+        return storage
+
+    def take_over(self, storage, array):
+        if array.nbytes <= _PIECE or len(array) < 2 or array.dtype.kind not in "fiu":
+            return self.write(storage, self.convert(array))
+        step = max(1, len(array) * _PIECE // array.nbytes)
+        for start in range(0, len(array), step):
+            piece = array[start : start + step]
+            place = {"begin": [start], "end": [start + len(piece)], "strides": [1]}
+            _assign_part(ref=storage.handle, value=self.convert(piece), **place)
         return storage
 
     # -- functions of functions

@@ -81,6 +81,10 @@ class Backend:
         """Put ``tensor``, of the right shape and dtype, into ``storage``, or into a new one, and return that."""
         return tensor
 
+    def take_over(self, storage, array):
+        """The same for a NumPy array that no one else will use: an engine may keep it, or copy it piece by piece."""
+        return self.write(storage, self.convert(array))
+
     # -- functions of functions
 
     def value_and_grad(self, function, variables, has_aux=False):

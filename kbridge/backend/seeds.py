@@ -61,12 +61,16 @@ def get_state():
 
 
 def set_state(state):
-    """Go on where ``get_state`` said."""
+    """Go on where ``get_state`` said; where it cannot be so, nothing is changed."""
     global _seed, _counter
-    with _lock:
-        _seed, _counter = state["stream"]
+    seed, counter = map(int, state["stream"])
     version, numbers, following = state["python"]
-    random.setstate((version, tuple(numbers.tolist()), following))
+    of_python = version, tuple(numbers.tolist()), following
+    random.Random().setstate(of_python)
+    np.random.RandomState().set_state(state["numpy"])
+    with _lock:
+        _seed, _counter = seed, counter
+    random.setstate(of_python)
     np.random.set_state(state["numpy"])
 
 

@@ -32,6 +32,9 @@ class SharedVariable(Variable):
             storage = self._show(storage)
         self._held = (engine, storage)
 
+    def take_over(self, array):
+        self.assign(array)
+
     def __reduce__(self):
         raise TypeError(
             f"Variable {self.path!r} shares its value with an object of another library, so it cannot be copied or "

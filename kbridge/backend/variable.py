@@ -4,7 +4,9 @@ A Variable is born in host memory and moves to an engine when it is first read
 there; read under another engine, it moves on. So one live model runs on all.
 """
 
+from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +16,49 @@ from kbridge.backend.operators import Operators
 
 # What new Variables may take while a file says which to make: an object with ``take(name, shape, dtype)``, or None.
 allowance = ContextVar("kbridge_allowance", default=None)
+
+_undrawn = ContextVar("kbridge_undrawn", default=None)  # Variables whose initial values wait; None: none may
+
+
+@contextmanager
+def drawing_late():
+    """Initial values of Variables made within are drawn at the end, or when read: those replaced before, never."""
+    variables = []
+    token = _undrawn.set(variables)
+    try:
+        yield
+    finally:
+        _undrawn.reset(token)
+    for variable in variables:
+        held_by, draw = variable._cell
+        if held_by is _UNDRAWN:
+            variable._cell = (None, _drawn(draw))
+
+
+class UndrawableError(ValueError):
+    """The initial value of a Variable, which had waited, cannot be made."""
+
+
+def _drawn(draw):
+    try:
+        return draw()
+    except Exception as error:  # whatever an initializer does
+        raise UndrawableError(f"{type(error).__name__}: {error}") from error
+
+
+class _Undrawn:
+    """Takes the place of the engine in a Variable that holds how to draw its value, and no value yet."""
+
+    abstract = False
+
+    def read(self, draw):
+        return _drawn(draw)
+
+    def to_numpy(self, value):
+        return value
+
+
+_UNDRAWN = _Undrawn()
 
 
 class Variable(Operators):
@@ -69,6 +114,11 @@ class Variable(Operators):
         self.synchronization = synchronization
         self.layout = layout
         self.host = host
+        if _undrawn.get() is not None and getattr(initializer, "may_wait", False) and shape is not None:
+            self.dtype, self.shape = _wanted(shape, dtype, self.name)
+            self._cell = (_UNDRAWN, partial(initializer.draw, self.shape, dtype=self.dtype))
+            _undrawn.get().append(self)
+            return
         self.dtype, value = _initial_value(initializer, shape, dtype, self.name)
         self.shape = value.shape
         self._cell = (None, value)  # (engine, its storage); engine None is host memory
@@ -195,6 +245,17 @@ class Variable(Operators):
         with entered(frame.child(autocast=None)):
             return self.value
 
+    def take_over(self, array):
+        """Hold a NumPy array of this dtype that no one else will use: it is not copied where that can be avoided."""
+        frame = get_frame()
+        engine = frame.engine or registry.current()
+        if self.host or frame.bindings is not None or engine.abstract:
+            self.assign(array)
+            return
+        self._check_shape(array.shape)
+        held_by, storage = self._cell
+        self._cell = (engine, engine.take_over(storage, array)) if held_by is engine else (None, array)
+
     def set_storage(self, engine, storage):
         """For engines: put ``storage`` of ``engine`` in the place of the present one."""
         self._cell = (engine, storage)
@@ -284,10 +345,7 @@ def _initial_value(initializer, shape, dtype, name):
             raise ValueError(
                 f"Variable {name!r} was given an initializer but no shape. Write: Variable(initializer, shape=...)."
             )
-        dtype = dtypes.standardize(dtype)
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if allowance.get() is not None:
-            allowance.get().take(name, shape, dtype)
+        dtype, shape = _wanted(shape, dtype, name)
         draw = getattr(initializer, "draw", initializer)  # kbridge's own draw on the host
         value = draw(shape, dtype=dtype)
     else:
@@ -305,6 +363,17 @@ def _initial_value(initializer, shape, dtype, name):
     if shape is not None and value.shape != tuple(np.atleast_1d(shape) if isinstance(shape, int) else shape):
         raise ValueError(f"Variable {name!r} was to have the shape {shape}, but its value has {value.shape}.")
     return dtype, np.array(value, numpy_dtype(dtype))
+
+
+def _wanted(shape, dtype, name):
+    """(dtype, shape) of a Variable that an initializer makes, once it is seen that there may be one."""
+    dtype = dtypes.standardize(dtype)
+    shape = (shape,) if isinstance(shape, int) else tuple(int(dim) for dim in shape)
+    if any(dim < 0 for dim in shape):
+        raise ValueError(f"Variable {name!r} cannot have the shape {shape}.")
+    if allowance.get() is not None:
+        allowance.get().take(name, shape, dtype)
+    return dtype, shape
 
 
 def _to_host(value):

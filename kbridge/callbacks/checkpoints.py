@@ -1,5 +1,6 @@
 """Callbacks that save: ``ModelCheckpoint`` what was learned, ``BackupAndRestore`` all it takes to go on."""
 
+import contextlib
 import os
 
 from kbridge.callbacks.callback import Callback
@@ -145,6 +146,20 @@ class ModelCheckpoint(Periodic, Monitor):
             ) from None
 
 
+@contextlib.contextmanager
+def _told_of(path):
+    """Whatever a backup leads to that is not as one should be is told of as a fault of that file."""
+    from kbridge.saving.errors import CorruptFileError, FileRefusedError
+
+    try:
+        yield
+    except FileRefusedError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error} If it is of another program, remove it."
+        raise CorruptFileError(path, "", why) from error
+
+
 class BackupAndRestore(Periodic):
     """Keeps all it takes to go on with training, so that a process which was killed can be started again.
 
@@ -231,13 +246,14 @@ class BackupAndRestore(Periodic):
             model._ensure_usable(run.data)
         if model.optimizer is not None and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-        kept = read_weights(model, path, self._build_optimizers)
-        self._set(self._seeds(), kept["seeds"], "seeds")
-        if kept["position"]["step"]:
-            if len(self._metrics()) != len(kept["metrics"]):  # a step of one's own would make them when it first runs
-                model._make_metrics(run.data.sample())
-            self._set(self._metrics(), kept["metrics"], "metrics")
-        run.resume(kept["position"])
+        with _told_of(path):
+            kept = read_weights(model, path, self._build_optimizers)
+            self._set(self._seeds(), kept["seeds"], "seeds")
+            if kept["position"]["step"]:
+                if len(self._metrics()) != len(kept["metrics"]):  # a step of one's own makes them when it first runs
+                    model._make_metrics(run.data.sample())
+                self._set(self._metrics(), kept["metrics"], "metrics")
+            run.resume(kept["position"], lambda: _told_of(path))
 
     # -- optimizers that the model has beside its own, and that a step of its own builds
 
@@ -278,7 +294,7 @@ class BackupAndRestore(Periodic):
         if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
             raise ValueError(
                 f"The backup in {self.backup_dir} has {len(values)} variables of {what}, and the model "
-                f"{len(variables)}, or others. Is it of another program? Then remove it."
+                f"{len(variables)}, or others."
             )
         for variable, value in zip(variables, values):
             variable.assign(value)

@@ -19,9 +19,9 @@ class History(Callback):
         return {"epoch": self.epoch, "history": self.history}
 
     def set_state(self, state):
-        self.epoch = state["epoch"]
+        self.epoch = list(state["epoch"])
         self.history.clear()  # it stays what it is: a dict that knows older names perhaps
-        self.history.update(state["history"])
+        self.history.update({name: list(values) for name, values in state["history"].items()})
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)

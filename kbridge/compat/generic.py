@@ -3,7 +3,7 @@
 import collections
 import inspect
 
-from kbridge import objects
+from kbridge import bytecode, objects
 from kbridge.objects import CustomObjectScope as CustomObjectScope
 from kbridge.objects import custom_object_scope as custom_object_scope
 from kbridge.objects import get_custom_objects as get_custom_objects
@@ -95,19 +95,15 @@ def has_arg(fn, name, accept_all=False):
 
 
 def func_dump(func):
-    """Refused: a function's bytecode belongs to one version of Python, and running such from a file is not safe."""
-    raise NotImplementedError(
-        f"func_dump: the code of {getattr(func, '__name__', func)!r} is not written out, since it would run on this "
-        f"version of Python only. Define it with def, and give custom_objects={{name: function}} when loading."
-    )
+    """A function's bytecode as text, its defaults, and what it closes over."""
+    return bytecode.dumped(func)
 
 
 def func_load(code, defaults=None, closure=None, globs=None):
-    """Refused: see ``func_dump``."""
-    raise NotImplementedError(
-        "func_load: code from a file is never run. Define the function in the program, with def, and give "
-        "custom_objects={name: function} when loading."
-    )
+    """The function that ``func_dump`` told of, in the same version of Python. It is code: know who made it."""
+    if isinstance(code, (list, tuple)):  # all three in one
+        code, defaults, closure = code
+    return bytecode.loaded(code, defaults, closure, (globs or {}).get)
 
 
 # -- names

@@ -17,25 +17,25 @@ def functions(dialect):
         """A model of the same architecture with new layers, whose variables begin anew."""
         return core.clone_model(model, input_tensors, clone_function, **kwargs)
 
-    def model_from_config(config, custom_objects=None):
+    def model_from_config(config, custom_objects=None, safe_mode=True):
         """The model that a config describes, of whatever generation; its weights begin anew."""
         with scope(custom_objects):
-            return saving.model_from_config(config)
+            return saving.model_from_config(config, safe_mode=safe_mode)
 
-    def model_from_json(json_string, custom_objects=None):
+    def model_from_json(json_string, custom_objects=None, safe_mode=True):
         """The model whose ``to_json`` gave this string, of whatever generation; its weights begin anew."""
         with scope(custom_objects):
-            return saving.model_from_json(json_string)
+            return saving.model_from_json(json_string, safe_mode=safe_mode)
 
-    def model_from_yaml(yaml_string, custom_objects=None):
+    def model_from_yaml(yaml_string, custom_objects=None, safe_mode=True):
         """The model whose ``to_yaml`` gave this string, of whatever generation; its weights begin anew."""
         with scope(custom_objects):
-            return saving.model_from_yaml(yaml_string)
+            return saving.model_from_yaml(yaml_string, safe_mode=safe_mode)
 
-    def load_model(filepath, custom_objects=None, compile=True):
+    def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         """The model that was saved in a file."""
         with scope({**lambdas.of_file(filepath), **(custom_objects or {})}):
-            return saving.load_model(filepath, compile=compile)
+            return saving.load_model(filepath, compile=compile, safe_mode=safe_mode)
 
     def save_model(model, filepath, overwrite=True, include_optimizer=True):
         """Write the whole model to a file."""

@@ -99,7 +99,7 @@ class Lambda(Layer):
         config = dict(config)
         for name in ("function", "output_shape", "mask"):
             if isinstance(config.get(name), dict):
-                config[name] = objects.deserialize_keras_object(config[name], custom_objects=custom_objects)
+                config[name] = objects.deserialize_keras_object(config[name], custom_objects, safe_mode is not False)
         return super().from_config(config)
 
 

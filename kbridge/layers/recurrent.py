@@ -259,7 +259,10 @@ class RNN(Layer):
         }
 
     def get_config(self):
-        return {**super().get_config(), **self._run_config(), "cell": objects.serialize_keras_object(self.cell)}
+        return {**self._config_without_cell(), "cell": objects.serialize_keras_object(self.cell)}
+
+    def _config_without_cell(self):
+        return {**super().get_config(), **self._run_config()}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -300,9 +303,7 @@ class OfOneCell(RNN):
         return self._finished(outputs, None if mask is None else ops.moveaxis(mask, 1, 0), states)
 
     def get_config(self):
-        found = super().get_config()
-        del found["cell"]
-        return {**found, **self.cell.shared_config()}
+        return {**self._config_without_cell(), **self.cell.shared_config()}
 
     from_config = Layer.__dict__["from_config"]
 

@@ -5,9 +5,11 @@ from kbridge.backend.operation import Operation
 from kbridge.backend.symbolic import is_symbol
 from kbridge.backend.tree import flatten, map_structure
 from kbridge.layers.input_layer import InputLayer
-from kbridge.layers.layer import ComputeMask
+from kbridge.layers.layer import ComputeMask, Layer
 from kbridge.models.graph_ops import describe_op, op_described
 from kbridge.models.model import Model
+
+TOLD_TRAINING = "told_training"  # in a call's config: whoever made the graph said `training`, even if its default
 
 
 class Functional(Model):
@@ -60,14 +62,7 @@ def graph_config(plan):
 
     layers = []
     for name, operation, nodes in entries.values():
-        calls = [
-            {
-                "args": [map_structure(write, arg) for arg in node.args],
-                "kwargs": map_structure(write, dict(node.kwargs)),
-            }
-            for node in nodes
-            if node.inputs
-        ]
+        calls = [_call_config(node, write) for node in nodes if node.inputs]
         if isinstance(operation, Operation):
             described = objects.serialize_keras_object(operation)
         else:
@@ -78,6 +73,26 @@ def graph_config(plan):
         "input_layers": map_structure(lambda s: where[id(s)], plan.inputs),
         "output_layers": map_structure(lambda s: where[id(s)], plan.outputs),
     }
+
+
+def _call_config(node, write):
+    """A node of a layer as data."""
+    found = {
+        "args": [map_structure(write, arg) for arg in node.args],
+        "kwargs": map_structure(write, dict(node.kwargs)),
+    }
+    if "training" in node.kwargs:
+        found[TOLD_TRAINING] = True
+    return found
+
+
+def _without_default(kwargs, operation, call):
+    """The arguments of a call in a config. Keras writes ``training`` where nobody said it: the default of ``call``."""
+    told = kwargs.get("training")
+    if isinstance(told, bool) and isinstance(operation, Layer) and not call.get(TOLD_TRAINING):
+        if told == operation._info().default_training:
+            del kwargs["training"]
+    return kwargs
 
 
 def _spec(node):
@@ -118,26 +133,35 @@ def graph_from_config(config, custom_objects=None):
         if isinstance(operation, InputLayer):
             made[name, 0] = operation.output
 
-    def needed(call):
-        return [tuple(h[:2]) for h in _histories([call.get("args"), call.get("kwargs")])]
+    def needed(name, index):
+        """What must be made before a call."""
+        call = calls[name][index]
+        before = [tuple(history[:2]) for history in _histories([call.get("args"), call.get("kwargs")])]
+        return [*before, (name, index - 1)] if index else before
 
-    waiting = [(name, index) for name in operations for index in range(len(calls[name])) if (name, index) not in made]
-    while waiting:
-        left = []
-        for name, index in waiting:
+    begun = set()
+    waiting = [(name, index) for name in reversed(operations) for index in reversed(range(len(calls[name])))]
+    while waiting:  # each call behind all that it needs, wherever the list has them
+        name, index = key = waiting[-1]
+        if key in made:
+            waiting.pop()
+            continue
+        missing = [other for other in needed(name, index) if other not in made]
+        if not missing:
+            waiting.pop()
             call = calls[name][index]
-            ready = all(key in made for key in needed(call)) and (index == 0 or (name, index - 1) in made)
-            if not ready:
-                left.append((name, index))
-                continue
             args = [_read(arg, made) for arg in call["args"]]
             kwargs = {key: _read(value, made) for key, value in call["kwargs"].items()}
-            made[name, index] = operations[name](*args, **kwargs)
-        if len(left) == len(waiting):
+            made[name, index] = operations[name](*args, **_without_default(kwargs, operations[name], call))
+            continue
+        unknown = [other for other in missing if other[1] not in range(len(calls.get(other[0], ())))]
+        if unknown or key in begun:
             raise ValueError(
-                f"The graph cannot be built: nothing makes what {[name for name, _ in left]} were called on."
+                f"The graph cannot be built: nothing makes what {name!r} is called on, the outputs of "
+                f"{sorted({other[0] for other in unknown or missing})}."
             )
-        waiting = left
+        begun.add(key)
+        waiting += reversed(missing)
     find = lambda history: flatten(made[history[0], history[1]])[history[2]]  # noqa: E731
     return _map_histories(find, config["input_layers"]), _map_histories(find, config["output_layers"])
 

@@ -11,6 +11,7 @@ from kbridge.backend.symbolic import is_symbol
 from kbridge.backend.tree import flatten
 
 _MODULE = "keras.src.ops"
+LIBRARIES = {}  # module of functions that are no ops -> what makes one of a description; added by the floor above
 
 # op -> its class, where capitals do not tell it
 _CLASSES = {
@@ -57,6 +58,39 @@ _CALLED_ON = {
 }
 
 
+# Ops that make as many things as a number says, even where only shapes are asked for
+_COUNTING = frozenset(
+    ("array_split", "diff", "dsplit", "eye", "geomspace", "histogram", "hsplit", "linspace", "logspace", "split")
+) | {"segment_max", "segment_min", "segment_prod", "segment_sum", "tensordot", "tri", "unique", "unstack", "vsplit"}
+_MOST = 1 << 14
+
+
+def check_counts(name, args, kwargs):
+    """Refuse numbers, and lists, that an op called ``name`` would make too many things of."""
+    if name not in _COUNTING:
+        return
+    leaves = flatten([list(args), kwargs])
+    counts = [abs(leaf) for leaf in leaves if isinstance(leaf, int)]
+    if name == "unstack":
+        counts += [dim for leaf in leaves if is_symbol(leaf) for dim in leaf.shape if dim is not None]
+    count = max([len(leaves), *counts])
+    if count > _MOST:
+        raise ValueError(f"The graph has an op {name!r} of {count:,}, where at most {_MOST:,} may be.")
+
+
+def _bounded(op):
+    """``op``, for a graph that comes from elsewhere."""
+    if op.spec.name not in _COUNTING:
+        return op
+
+    def call(*args, **kwargs):
+        check_counts(op.spec.name, args, kwargs)
+        return op(*args, **kwargs)
+
+    call.spec = op.spec
+    return call
+
+
 def _called_on(spec):
     return _CALLED_ON.get(spec.name) or tuple(name for name in spec.parameters if spec.kinds.get(name))
 
@@ -96,19 +130,30 @@ def _describe_plainly(spec, name, node, write):
     return described, [calls]
 
 
+def _op_of(class_name):
+    return _OPS_OF_CLASSES.get(class_name) or snake_case(class_name)
+
+
+def is_op(class_name):
+    """Whether an op has a class of this name in Keras."""
+    return _op_of(class_name) in OPS
+
+
 def op_described(described):
     """A function that does what a described op does on the arguments of its node, or None if it is no op."""
     module, name = described.get("module"), described["class_name"]
     if module == "kbridge.ops":
         if name not in OPS:
             raise ValueError(f"The graph has an op {name!r} that is not known.")
-        return OPS[name]
+        return _bounded(OPS[name])
+    if module in LIBRARIES:
+        return LIBRARIES[module](described)
     if not isinstance(module, str) or not module.startswith(_MODULE):
         return None
-    name = _OPS_OF_CLASSES.get(name) or snake_case(name)
+    name = _op_of(name)
     if name not in OPS:
         raise ValueError(f"The graph has an op {described['class_name']!r} (of {module}) that is not known.")
-    op = OPS[name]
+    op = _bounded(OPS[name])
     config = {k: objects.deserialize_keras_object(v) for k, v in described["config"].items() if k != "name"}
     unknown = sorted(set(config) - set(op.spec.parameters))
     if unknown:
@@ -125,3 +170,14 @@ def op_described(described):
         return op(**dict(zip(called_on, args)), **config, **kwargs)
 
     return call
+
+
+def arguments_of_op(described, call):
+    """(the op's name, its arguments by their names) for a described op and one call of it."""
+    module, name, args, kwargs = described["module"], described["class_name"], call["args"], call["kwargs"]
+    if module == "kbridge.ops":
+        return name, dict(OPS[name].spec.signature.bind(*args, **kwargs).arguments)
+    name = _OPS_OF_CLASSES.get(name) or snake_case(name)
+    config = {key: value for key, value in described["config"].items() if key != "name"}
+    called_on = [parameter for parameter in _called_on(OPS[name].spec) if parameter not in config]
+    return name, {**config, **dict(zip(called_on, args)), **kwargs}

@@ -268,7 +268,7 @@ class Model(Trainer, Layer):
             if len(shape) == len(expected) + 1 and shape[-1] == 1:
                 return value[..., 0] if symbol.dtype == "string" else _ops().squeeze(value, -1)
             self._refuse(value, symbol)
-        for found, wanted in zip(shape, expected):
+        for found, wanted in zip(shape[1:], expected[1:]):  # the batch may have any size, as in Keras
             if wanted is not None and found is not None and found != wanted:
                 self._refuse(value, symbol)
         return value

@@ -5,6 +5,7 @@ from functools import cached_property
 from kbridge.backend import dtypes
 from kbridge.backend.symbolic import KerasTensor, Node, is_symbol
 from kbridge.backend.tree import flatten, map_structure
+from kbridge.backend.variable import allowance
 from kbridge.layers.layer import Layer
 
 
@@ -95,6 +96,8 @@ class Plan:
         total = len(slots)
 
         def program(values):
+            if (held := allowance.get()) is not None:
+                held.go(len(steps))
             memory = [*values, *[None] * (total - len(values))]
             for run, single, source, target, done in steps:
                 # The common case, one tensor in and one out, is worth a line of its own.

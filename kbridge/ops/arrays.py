@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from kbridge.backend import dtypes, shapes
+from kbridge.backend.abstract import Abstract
 from kbridge.backend.dtypes import floating, promote
 from kbridge.backend.op import Other, Tensor, Tensors, dtype_of, op
 from kbridge.backend.shapes import canonical_axis
@@ -543,6 +544,8 @@ def repeat(x: Tensor, repeats, axis=None):
     if not isinstance(repeats, int):
         advice = "Pass repeats as an int, or as a list or array of ints."
         repeats = np.asarray(host_value(repeats, "repeat", advice)).reshape(-1)
+        if isinstance(x, Abstract) and repeats.size == dims[axis] > 1 and (repeats >= 0).all():
+            return Abstract((*dims[:axis], int(repeats.sum()), *dims[axis + 1 :]), x.dtype)
         if repeats.size > 1 or shapes.tried([dims[axis]]) is None:
             return take(x, np.repeat(np.arange(dims[axis], dtype="int32"), repeats), axis)
         repeats = int(repeats[0])
@@ -573,7 +576,7 @@ def pad(x: Tensor, pad_width, mode="constant", constant_values=None):
             f"Received: pad_width={pad_width}."
         ) from None
     widths = [tuple(width) for width in widths]
-    if mode == "constant":
+    if mode == "constant" or isinstance(x, Abstract):  # whose shape is the same in every mode
         return pad_constant(x, widths, 0 if constant_values is None else constant_values)
     for axis, width in enumerate(widths):
         if width != (0, 0):

@@ -9,6 +9,7 @@ import numpy as np
 
 from kbridge import config
 from kbridge.backend import shapes_nn
+from kbridge.backend.abstract import Abstract
 from kbridge.backend.dtypes import floating
 from kbridge.backend.op import Tensor, dtype_of, op
 from kbridge.ops.arrays import concatenate, pad, reshape, transpose
@@ -280,6 +281,9 @@ def _adaptive_pool(reduce, name, inputs, output_size, data_format):
         length = x.shape[axis]
         if length is None:
             raise ValueError(f"{name}: axis {axis} of the input must have a known length.")
+        if isinstance(x, Abstract) and count > 0:  # whose shape no window is needed for
+            x = Abstract((*x.shape[:axis], count, *x.shape[axis + 1 :]), x.dtype)
+            continue
         if length % count == 0:
             dims = shape(x)
             x = reduce(reshape(x, (*dims[:axis], count, length // count, *dims[axis + 1 :])), axis=axis + 1)
@@ -322,6 +326,8 @@ def _windows(x, axis, size, stride, dilation, padding, name):
         lead = (slice(None),) * axis
         dims = shape(x)
         return reshape(x[(*lead, slice(0, count * size))], (*dims[:axis], count, size, *dims[axis + 1 :]))
+    if isinstance(x, Abstract):
+        return Abstract((*x.shape[:axis], count, size, *x.shape[axis + 1 :]), x.dtype)
     indices = np.arange(count)[:, None] * stride + np.arange(size) * dilation
     return take(x, indices.astype("int32"), axis=axis)
 

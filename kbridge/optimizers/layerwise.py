@@ -70,11 +70,11 @@ class Adafactor(Optimizer):
 
     def initial(self, slot, variable):
         shape = variable.shape
-        if slot == "row":
-            return np.zeros(shape[:-1] if len(shape) > 1 else ())
-        if slot == "column":
-            return np.zeros(shape[:-2] + shape[-1:] if len(shape) > 1 else ())
-        return np.zeros(shape)
+        if slot == "velocity":
+            return np.zeros(shape)
+        if len(shape) < 2:
+            return np.zeros((), "int32")  # stands where matrices have one, as in Keras's files
+        return np.zeros(shape[:-1] if slot == "row" else shape[:-2] + shape[-1:])
 
     def scalars(self, learning_rate, step):
         bound = step**-0.5

@@ -254,7 +254,8 @@ class Optimizer:
 
     def _state(self, variable, name, value):
         name = f"{variable.path.replace('/', '_')}_{name}"
-        state = Variable(value, dtype=variable.dtype, trainable=False, name=name)
+        dtype = variable.dtype if value.dtype.kind == "f" else value.dtype.name
+        state = Variable(value, dtype=dtype, trainable=False, name=name)
         state.path = f"{self.name}/{name}"
         return state
 

@@ -9,6 +9,7 @@ from kbridge.objects import get_registered_object as get_registered_object
 from kbridge.objects import register_keras_serializable as register_keras_serializable
 from kbridge.objects import serialize_keras_object as serialize_keras_object
 from kbridge.saving.atomic import replacing as replacing
+from kbridge.saving.editor import KerasFileEditor as KerasFileEditor
 from kbridge.saving.errors import CorruptFileError as CorruptFileError
 from kbridge.saving.errors import UnsafeFileError as UnsafeFileError
 from kbridge.saving.models import load_model as load_model

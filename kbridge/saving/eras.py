@@ -96,12 +96,26 @@ MEANINGLESS = {
     **dict.fromkeys(
         ("virtual_batch_size", "adjustment", "num_constants", "weights", "decay", "dropout"), (None, 0, [])
     ),
-    **dict.fromkeys(("partition_info", "batch_input_shape", "input_dim"), ANY),
+    **dict.fromkeys(("partition_info", "batch_input_shape", "input_dim", "rng_type"), ANY),
+    **dict.fromkeys(("softmax_robust_masking", "robust_masking", "has_input_vocabulary"), ANY),
     "groups": (1, None),
     "mode": (0,),
     "data_format": ("channels_last", None),
     **dict.fromkeys(("dtype", "trainable", "registered_name"), ANY),
 }
+
+# layers that Keras 2 never had
+SINCE_KERAS_3 = frozenset(
+    (
+        *("AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "Equalization"),
+        *("GroupQueryAttention", "MaxNumBoundingBoxes", "MelSpectrogram", "MixUp", "Pipeline", "RMSNormalization"),
+        *("RandAugment", "RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomErasing"),
+        *("RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective"),
+        *("RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear", "ReversibleEmbedding"),
+        *("STFTSpectrogram", "Solarization"),
+        *(f"Adaptive{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (1, 2, 3)),
+    )
+)
 
 # what an argument was where an old config does not name it
 DEFAULTS = {
@@ -118,49 +132,4 @@ MERGES = {
     "max": "Maximum",
     "min": "Minimum",
     "concat": "Concatenate",
-}
-
-# functions of TensorFlow that tf.keras wrote into graphs: the op of today, and its arguments in order
-FUNCTIONS = {
-    **{
-        f"{place}.{old}": (new, ("x", "y"))
-        for old, new in {
-            "add": "Add",
-            "subtract": "Subtract",
-            "multiply": "Multiply",
-            "divide": "TrueDivide",
-            "truediv": "TrueDivide",
-            "pow": "Power",
-            "maximum": "Maximum",
-            "minimum": "Minimum",
-            "sub": "Subtract",
-            "mul": "Multiply",
-        }.items()
-        for place in ("math", "__operators__")
-    },
-    **{
-        f"{place}.{old}": (new, (argument,))
-        for place, argument in (("math", "x"), ("nn", "features"), ("nn", "logits"), ("nn", "x"))
-        for old, new in {
-            "abs": "Absolute",
-            "exp": "Exp",
-            "log": "Log",
-            "negative": "Negative",
-            "sqrt": "Sqrt",
-            "rsqrt": "Rsqrt",
-            "square": "Square",
-            "sign": "Sign",
-            "sin": "Sin",
-            "cos": "Cos",
-            "tanh": "Tanh",
-            "sigmoid": "Sigmoid",
-            "softplus": "Softplus",
-        }.items()
-        if place == "math" or old in ("tanh", "sigmoid")
-    },
-    "nn.relu": ("Relu", ("features",)),
-    "nn.elu": ("Elu", ("features",)),
-    "nn.softplus": ("Softplus", ("features",)),
-    "nn.silu": ("Silu", ("features",)),
-    "__operators__.neg": ("Negative", ("x",)),
 }

@@ -5,14 +5,14 @@ class FileRefusedError(ValueError):
     """A file is refused: ``file``, the ``place`` in it, and ``why``."""
 
     def __init__(self, file, place, why):
-        self.file, self.place, self.why = str(file), _shown(place, 500), _shown(why, 4000)
+        self.file, self.place, self.why = str(file), shown(place, 500), shown(why, 4000)
         super().__init__(f"{self.file}: {self.place + ': ' if place else ''}{self.why}")
 
     def __reduce__(self):
         return type(self), (self.file, self.place, self.why)
 
 
-def _shown(text, longest):
+def shown(text, longest):
     """A text with pieces of a file in it, cut, and such that any terminal can show it."""
     text = text if len(text) <= longest else f"{text[:longest]}..."
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

@@ -1,10 +1,12 @@
 """The pieces that HDF5 files are made of, read in Python: nothing of a file reaches a C library.
 
 Each reader takes an ``Image`` (the bytes of a file, behind bounds) and an address in it, and raises ``Damaged``
-where what is there is not what the format says, ``Refused`` where it is but may not be. What HDF5's own library
-writes unless told otherwise is understood, and its newer groups and attributes (link messages, fractal heaps).
+where what is there is not what the format says, ``Refused`` where it is but may not be. Understood is what HDF5's
+own library writes unless told otherwise, and what it writes with ``libver="latest"``: link messages, fractal heaps,
+newer trees, all of which end with a checksum. ``hdf5_chunks.py`` holds the indexes of chunks.
 """
 
+import bisect
 import struct
 from typing import NamedTuple
 
@@ -13,12 +15,15 @@ import numpy as np
 UNDEFINED = 0xFFFFFFFFFFFFFFFF
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LARGEST_PIECE = 64 << 20  # bytes of structure read at once
+_LARGEST_SEALED = 4 << 20  # the same, where a checksum is to be computed
 _MOST_NODES = 200_000  # of one tree, of one header
 
 DATASPACE, LINK_INFO, DATATYPE, LINK, EXTERNAL, LAYOUT = 1, 2, 3, 6, 7, 8
 FILTERS, ATTRIBUTE, CONTINUATION, SYMBOL_TABLE, ATTRIBUTE_INFO = 11, 12, 16, 17, 21
 
 GROUP_TREE, CHUNK_TREE = 0, 1
+LINK_NAMES, ATTRIBUTE_NAMES = 5, 8  # kinds of newer trees: what their records are of
+_HUGE = 1
 
 
 class Damaged(Exception):  # noqa: N818 (it never leaves the package)
@@ -40,12 +45,12 @@ class Image:
             file.seek(0)
             self._bytes = file.read(size)
 
-    def at(self, address, length):
-        """``length`` bytes from ``address`` on."""
+    def at(self, address, length, most=_LARGEST_PIECE):
+        """``length`` bytes from ``address`` on, ``most`` at most."""
         if address + length > self.size:
             raise Damaged(f"it points beyond the end of the file, to {address:,}.")
-        if length > _LARGEST_PIECE:
-            raise Refused(f"{length:,} bytes describe it, where at most {_LARGEST_PIECE:,} are read.")
+        if length > most:
+            raise Refused(f"{length:,} bytes describe it, where at most {most:,} are read.")
         if self._bytes is not None:
             return self._bytes[address : address + length]
         self._file.seek(address)
@@ -111,6 +116,51 @@ def as_text(data):
         raise Damaged("a name in it is no UTF-8.") from None
 
 
+# -- checksums
+
+
+def sealed(image, address, signature, length):
+    """A Cursor in the ``length`` bytes of what begins with ``signature``, behind that; they end with a checksum."""
+    data = image.at(address, length, _LARGEST_SEALED)
+    cursor = Cursor(data[:-4])
+    cursor.expect(signature, "a part of its description")
+    if checksum(cursor.data) != int.from_bytes(data[-4:], "little"):
+        raise Damaged("the checksum of a part of its description is wrong.")
+    return cursor
+
+
+def checksum(data):
+    """Jenkins's hash of some bytes, "lookup3", by which HDF5 sees that they are whole."""
+    a = b = c = 0xDEADBEEF + len(data) & 0xFFFFFFFF
+    if not data:
+        return c
+    words = list(struct.iter_unpack("<III", data + bytes(-len(data) % 12)))
+    mask = 0xFFFFFFFF
+    for x, y, z in words[:-1]:
+        b, c = b + y, c + z & mask
+        a = (a + x - c & mask) ^ (c << 4 & mask | c >> 28)
+        c += b
+        b = (b - a & mask) ^ (a << 6 & mask | a >> 26)
+        a += c
+        c = (c - b & mask) ^ (b << 8 & mask | b >> 24)
+        b = b + a & mask
+        a = (a - c & mask) ^ (c << 16 & mask | c >> 16)
+        c += b
+        b = (b - a & mask) ^ (a << 19 & mask | a >> 13)
+        a = a + c & mask
+        c = (c - b & mask) ^ (b << 4 & mask | b >> 28)
+        b = b + a & mask
+    x, y, z = words[-1]
+    a, b, c = a + x & mask, b + y & mask, c + z & mask
+    c = (c ^ b) - (b << 14 & mask | b >> 18) & mask
+    a = (a ^ c) - (c << 11 & mask | c >> 21) & mask
+    b = (b ^ a) - (a << 25 & mask | a >> 7) & mask
+    c = (c ^ b) - (b << 16 & mask | b >> 16) & mask
+    a = (a ^ c) - (c << 4 & mask | c >> 28) & mask
+    b = (b ^ a) - (a << 14 & mask | a >> 18) & mask
+    return (c ^ b) - (b << 24 & mask | b >> 8) & mask
+
+
 # -- the beginning, and the headers of objects
 
 
@@ -126,6 +176,8 @@ def root_address(image):
         base, _, end, _ = (cursor.number(8) for _ in range(4))
         cursor.number(8)
     elif version in (2, 3):
+        cursor = sealed(image, 0, SIGNATURE, 48)
+        cursor.take(1)
         sizes = cursor.take(2)
         cursor.take(1)
         base, _, end = (cursor.number(8) for _ in range(3))
@@ -172,18 +224,15 @@ def _messages_2(image, address):
     flags = cursor.number(1)
     cursor.take((16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0))
     length = cursor.number(1 << (flags & 3))
-    found, waiting, seen = [], [(address + cursor.place, length)], set()
+    found, waiting, seen = [], [(address, cursor.place + length + 4)], set()
     width = 6 if flags & 4 else 4
     while waiting:
         start, length = waiting.pop(0)
-        if start in seen or len(found) > _MOST_NODES:
+        if start in seen or len(found) > _MOST_NODES or length < 8:
             raise Damaged("a header goes on in itself.")
-        if seen:  # what goes on elsewhere has a signature and a checksum there
-            if length < 8 or image.at(start, 4) != b"OCHK":
-                raise Damaged("a header does not go on where it says.")
-            start, length = start + 4, length - 8
+        data = sealed(image, start, b"OCHK" if seen else b"OHDR", length).data[4 if seen else cursor.place :]
         seen.add(start)
-        data = image.at(start, length)
+        length = len(data)
         place = 0
         while place + width <= length:
             kind, size, own = struct.unpack_from("<BHB", data, place)
@@ -224,7 +273,7 @@ def members(image, found):
             cursor.take(8 if cursor.number(1) & 1 else 0)
             heap, index = cursor.number(8), cursor.number(8)
             if heap != UNDEFINED:
-                result += [_link(body) for body in dense(image, heap, index, 4)]
+                result += [_link(body) for body in dense(image, heap, index, LINK_NAMES)]
         elif kind == LINK:
             is_group = True
             result.append(_link(body))
@@ -294,31 +343,32 @@ def _link(body):
 # -- many links or attributes: messages in a heap, found by a tree
 
 
-def dense(image, heap, index, skipped):
-    """The messages in the fractal heap at ``heap``, which the tree at ``index`` lists.
-
-    ``skipped``: so many bytes of a record come before the message's place.
-    """
+def dense(image, heap, index, kind):
+    """The messages in the fractal heap at ``heap``, which the tree at ``index``, of this kind, lists."""
     heap = _Heap(image, heap)
-    return [heap.message(record[skipped : skipped + heap.id_length]) for record in _records(image, index)]
+    start, rest = (4, 0) if kind == LINK_NAMES else (0, 9)
+    size = start + heap.id_length + rest
+    return [heap.message(record[start : size - rest]) for record in records(image, index, kind, size)]
 
 
-def _records(image, address):
-    cursor = Cursor(image.at(address, 38))
-    cursor.expect(b"BTHD", "a tree")
-    cursor.take(2)
-    node_size, size, depth = cursor.number(4), cursor.number(2), cursor.number(2)
+def records(image, address, kind, size):
+    """The records, of ``size`` bytes each, in the newer tree of this kind at ``address``."""
+    cursor = sealed(image, address, b"BTHD", 38)
+    if cursor.take(2) != bytes([0, kind]):
+        raise Damaged("a tree in it is of another kind.")
+    node_size, told, depth = cursor.number(4), cursor.number(2), cursor.number(2)
     cursor.take(2)
     root, count = cursor.number(8), cursor.number(2)
-    if not size or node_size < 16 or node_size > 1 << 20 or depth > 8:
+    if told != size or not size + 10 <= node_size <= 1 << 20 or depth > 8:
         raise Damaged("a tree in it has no sound measures.")
-    # how many records a node of each depth has at most, and those below it: so wide are the numbers that tell
-    most, below, widths = [(node_size - 10) // size], [(node_size - 10) // size], [0]
-    for level in range(1, depth + 1):
-        width = _width(most[-1]) + (_width(below[-1]) if level > 1 else 0)
-        widths.append(width)
-        most.append(max(1, (node_size - 10 - (8 + width)) // (size + 8 + width)))
-        below.append((most[-1] + 1) * below[-1] + most[-1])
+    # how many records a node of each depth has at most, with those below it: so wide are the numbers that tell
+    most = below = (node_size - 10) // size
+    count_width, widths = _width(most), [0]
+    for _ in range(depth):
+        pointer = 8 + count_width + widths[-1]
+        most = max(1, (node_size - 10 - pointer) // (size + pointer))
+        below = (most + 1) * below + most
+        widths.append(_width(below))
     found, seen, waiting = [], set(), [(root, count, depth)]
     while waiting:
         node, count, level = waiting.pop()
@@ -327,14 +377,18 @@ def _records(image, address):
         if node in seen or len(seen) > _MOST_NODES:
             raise Damaged("a tree in it is linked in a circle.")
         seen.add(node)
-        cursor = Cursor(image.at(node, min(node_size, max(0, image.size - node))))
-        cursor.expect(b"BTIN" if level else b"BTLF", "a part of a tree")
-        cursor.take(2)
+        width = widths[level - 1] if level else 0
+        length = 10 + count * size + (count + 1 if level else 0) * (8 + count_width + width)
+        if length > node_size:
+            raise Damaged("a part of a tree in it is larger than there is room for.")
+        cursor = sealed(image, node, b"BTIN" if level else b"BTLF", length)
+        if cursor.take(2) != bytes([0, kind]):
+            raise Damaged("a tree in it is of another kind.")
         found += [cursor.take(size) for _ in range(count)]
         for _ in range(count + 1 if level else 0):
-            child, records = cursor.number(8), cursor.number(_width(most[level - 1]))
-            cursor.take(widths[level] - _width(most[level - 1]))
-            waiting.append((child, records, level - 1))
+            child, inner = cursor.number(8), cursor.number(count_width)
+            cursor.take(width)
+            waiting.append((child, inner, level - 1))
         if len(found) > _MOST_NODES:
             raise Refused("a tree in it has too many records.")
     return found
@@ -349,11 +403,10 @@ class _Heap:
     """A fractal heap: blocks that double in size from row to row."""
 
     def __init__(self, image, address):
-        cursor = Cursor(image.at(address, 146))
-        cursor.expect(b"FRHP", "a heap")
+        cursor = sealed(image, address, b"FRHP", 146)
         cursor.take(1)
         self.id_length, filters = cursor.number(2), cursor.number(2)
-        cursor.take(1)
+        self.summed = cursor.number(1) & 2  # whether its blocks have checksums, too
         largest = cursor.number(4)
         cursor.take(8)
         self.huge = cursor.number(8)
@@ -364,13 +417,14 @@ class _Heap:
         self.root, self.rows = cursor.number(8), cursor.number(2)
         if filters:
             raise Refused("its description is compressed, which Keras never does.")
-        if not 0 < self.width <= 1024 or not 0 < self.first <= self.largest <= 1 << 32 or self.rows > 64:
+        sound = 0 < self.width <= 1024 and 0 < self.first <= self.largest <= _LARGEST_SEALED
+        if not sound or self.rows > 64 or bits > 64 or not self.id_length:
             raise Damaged("a heap in it has no sound measures.")
-        self.image = image
+        self.image, self.address = image, address
         self.offset_width = -(-bits // 8)
-        self.length_width = min(_width(self.largest), _width(largest))
+        self.length_width = min(-(-(self.largest.bit_length() - 1) // 8), _width(largest))
         self.direct_rows = (self.largest // self.first).bit_length() + 1
-        self._blocks = None
+        self._blocks, self._read = None, {}
 
     def message(self, place):
         cursor = Cursor(place)
@@ -381,18 +435,36 @@ class _Heap:
         if self._blocks is None:
             self._blocks = []
             self._collect(self.root, 0, self.rows, 0) if self.rows else self._blocks.append((0, self.root, self.first))
-        for start, address, size in self._blocks:
-            if start <= offset < start + size:
-                if offset - start + length > size:
-                    break
-                return self.image.at(address + offset - start, length)
+        which = bisect.bisect_right(self._blocks, offset, key=lambda block: block[0]) - 1
+        if which >= 0:
+            start, address, size = self._blocks[which]
+            if offset - start + length <= size:
+                return self._block(start, address, size)[offset - start : offset - start + length]
         raise Damaged("a heap in it does not hold what it should.")
+
+    def _block(self, start, address, size):
+        """A block that holds messages, read once."""
+        if address not in self._read:
+            data = self.image.at(address, size, _LARGEST_SEALED)
+            cursor = Cursor(data)
+            self._begin(cursor, b"FHDB", start)
+            end = cursor.place + 4
+            if self.summed and checksum(data[: end - 4] + bytes(4) + data[end:]) != cursor.number(4):
+                raise Damaged("the checksum of a part of a heap is wrong.")
+            self._read[address] = data
+        return self._read[address]
+
+    def _begin(self, cursor, signature, start):
+        cursor.expect(signature, "a part of a heap")
+        cursor.take(1)
+        if cursor.number(8) != self.address or cursor.number(self.offset_width) != start:
+            raise Damaged("a part of a heap is of another heap.")
 
     def _outside(self, kind, number):
         """A message too large for the blocks: a tree tells where it is."""
         if kind != 1 or self.huge == UNDEFINED:
             raise Refused("a part of its description is kept in a form that is not read.")
-        for record in _records(self.image, self.huge):
+        for record in records(self.image, self.huge, _HUGE, 24):
             cursor = Cursor(record)
             address, length = cursor.number(8), cursor.number(8)
             if cursor.number(8) == number:
@@ -400,11 +472,12 @@ class _Heap:
         raise Damaged("a heap in it does not hold what it should.")
 
     def _collect(self, address, start, rows, depth):
+        """List the blocks below a block of blocks, in the order of what they hold."""
         if depth > 16 or len(self._blocks) > _MOST_NODES:
             raise Damaged("a heap in it is linked in a circle.")
-        cursor = Cursor(self.image.at(address, 13 + self.offset_width + rows * self.width * 8))
-        cursor.expect(b"FHIB", "a part of a heap")
-        cursor.take(9 + self.offset_width)
+        cursor = sealed(self.image, address, b"FHIB", 17 + self.offset_width + rows * self.width * 8)
+        cursor.place = 0
+        self._begin(cursor, b"FHIB", start)
         for row in range(rows):
             size = self.first << max(0, row - 1)
             for _ in range(self.width):
@@ -467,10 +540,16 @@ def datatype(cursor):
     return Type(size)
 
 
+class Extent(NamedTuple):
+    """The shape of an array, and how long each axis may become (None: without end)."""
+
+    shape: tuple
+    limits: tuple
+
+
 def dataspace(cursor):
-    """A shape, or None for "no values"."""
-    version, rank = cursor.number(1), cursor.number(1)
-    cursor.take(1)
+    """An ``Extent``, or None for "no values"."""
+    version, rank, flags = cursor.number(1), cursor.number(1), cursor.number(1)
     if version == 1:
         cursor.take(5)
     elif version != 2:
@@ -479,17 +558,25 @@ def dataspace(cursor):
         return None
     if rank > 32:
         raise Damaged(f"it has {rank} dimensions.")
-    return tuple(cursor.number(8) for _ in range(rank))
+    shape = tuple(cursor.number(8) for _ in range(rank))
+    limits = tuple(cursor.number(8) for _ in range(rank)) if flags & 1 else shape
+    if any(size > limit for size, limit in zip(shape, limits)):
+        raise Damaged(f"its shape {shape} is larger than it may become.")
+    return Extent(shape, tuple(None if limit == UNDEFINED else limit for limit in limits))
 
 
 class Place(NamedTuple):
-    """Where the values of a dataset are: ``data`` itself, or at ``address``; for chunks a tree is there."""
+    """Where the values of a dataset are: ``data`` itself, or at ``address``; for chunks an index of them is there."""
 
     kind: str  # "compact", "contiguous", "chunked", "virtual"
     address: int = UNDEFINED
     nbytes: int = 0
     data: bytes = b""
-    chunk: tuple = ()
+    chunk: tuple = ()  # how large a chunk is, by axes, and behind that the size of a value
+    index: int = 0  # which kind of index; 0 is the old tree
+    version: int = 3
+    plain_edges: bool = False  # whether filters are left out at chunks that the array does not fill
+    told: tuple | None = None  # of a single chunk: its bytes in the file, and which filters it left out
 
 
 _PLACES = ("compact", "contiguous", "chunked", "virtual")
@@ -511,7 +598,7 @@ def layout(body):
         for dim in dims:
             nbytes *= dim
         return Place(kind, address, nbytes, chunk=dims)
-    if version not in (3, 4):
+    if version not in (3, 4, 5):
         raise Damaged(f"its layout is of version {version}, which there is not.")
     kind = _place(cursor.number(1))
     if kind == "compact":
@@ -519,13 +606,29 @@ def layout(body):
         return Place(kind, nbytes=len(data), data=data)
     if kind == "contiguous":
         return Place(kind, cursor.number(8), cursor.number(8))
-    if kind == "chunked" and version == 4:
-        raise Refused("its chunks are kept in the newest form of HDF5. Save it anew, without libver='latest'.")
+    if kind == "chunked" and version > 3:
+        return _new_chunks(cursor, version)
     if kind == "chunked":
         rank = cursor.number(1)
         address = cursor.number(8)
         return Place(kind, address, chunk=tuple(cursor.number(4) for _ in range(rank)))
     return Place(kind)
+
+
+def _new_chunks(cursor, version):
+    flags, rank, width = cursor.number(1), cursor.number(1), cursor.number(1)
+    if not 0 < width <= 8:
+        raise Damaged("its chunks have no sound measures.")
+    chunk = tuple(cursor.number(width) for _ in range(rank))
+    index = cursor.number(1)
+    if not 0 < index < len(_TOLD_OF_INDEX):
+        raise Damaged(f"its chunks have an index of the kind {index}, which there is not.")
+    told = (cursor.number(8), cursor.number(4)) if index == 1 and flags & 2 else None
+    cursor.take(_TOLD_OF_INDEX[index])  # which the index itself tells, too
+    return Place("chunked", cursor.number(8), 0, b"", chunk, index, version, bool(flags & 1), told)
+
+
+_TOLD_OF_INDEX = (0, 0, 0, 1, 5, 6)  # bytes
 
 
 def _place(kind):
@@ -575,9 +678,10 @@ def attribute(image, body):
     name = as_text(parts[0].split(b"\0", 1)[0])
     if version > 1 and flags & 3:
         return name, None
-    kind, shape = datatype(Cursor(parts[1])), dataspace(Cursor(parts[2]))
-    if shape is None or len(shape) > 1:
+    kind, extent = datatype(Cursor(parts[1])), dataspace(Cursor(parts[2]))
+    if extent is None or len(extent.shape) > 1:
         return name, None
+    shape = extent.shape
     count = shape[0] if shape else 1
     if kind.dtype is not None:
         values = np.frombuffer(cursor.take(count * kind.size), kind.dtype).tolist()

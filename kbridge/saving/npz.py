@@ -7,23 +7,34 @@ import numpy as np
 
 from kbridge.saving import atomic, state
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
+from kbridge.saving.parse_hdf5 import bytes_of, room
 from kbridge.saving.sources import Arrays, Entry, Written
 
 _LONGEST_HEADER = 10_000
+_PIECE = 1 << 20  # bytes that are written at once
 _NUMBERS = frozenset("?bhilqBHILQefd")  # NumPy's letters
 
 
 def write_npz(model, filepath):
     """Write the weights of ``model``, and the state of its optimizer."""
+    npz_of(filepath, lambda take: state.save_state(model, Written(take)))
+
+
+def npz_of(filepath, each):
+    """Write the arrays that ``each(take)`` hands to ``take(path, array)``, one at a time."""
     with atomic.replacing(filepath) as file, zipfile.ZipFile(file, "w") as archive:
 
         def take(path, array):
             if array.dtype.name == "bfloat16":  # a type that NumPy's files have no word for
                 array = array.astype("float32")
             with archive.open(f"{path}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+                array = np.asarray(array, order="C")
+                np.lib.format.write_array_header_1_0(member, np.lib.format.header_data_from_array_1_0(array))
+                data = bytes_of(array)
+                for start in range(0, len(data), _PIECE):
+                    member.write(data[start : start + _PIECE])
 
-        state.save_state(model, Written(take))
+        each(take)
 
 
 def is_npz(archive):
@@ -66,9 +77,12 @@ class Npz(Arrays):
             raise CorruptFileError(self.name, member, f"no array has the shape {shape}.")
         return tuple(shape), dtype, file.tell()
 
+    def verify(self, path):
+        self.read(path)
+
     def read(self, path):
         shape, dtype, nbytes = self.entries[path]
-        member, found = f"{path}.npy", np.empty(shape, dtype)
+        member, found = f"{path}.npy", room(shape, dtype)
         with self._archive.open(member) as file:
             self._archive.part(file, self._offsets[path], member)
             self.fill(found, lambda size: self._archive.part(file, size, member), member)

@@ -8,7 +8,9 @@ from contextvars import ContextVar
 
 from kbridge import objects
 from kbridge.layers.layer import INPUT_ARGUMENTS, Layer
-from kbridge.saving import eras
+from kbridge.models.functional import TOLD_TRAINING
+from kbridge.models.graph_ops import is_op
+from kbridge.saving import eras, of_tensorflow
 
 _OF_EVERY_LAYER = frozenset((*INPUT_ARGUMENTS, "name", "trainable", "dtype", "autocast", "activity_regularizer"))
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
@@ -43,6 +45,12 @@ def era_of(version):
     """The generation (1, 2 or 3) of a version of Keras, such as "2.2.4-tf"; what names none is of the first."""
     head = str(version or "1").split(".")[0]
     return int(head) if head in ("1", "2", "3") else 2
+
+
+def is_of_tf_keras(metadata):
+    """Whether the metadata of a ``.keras`` file are those of Keras 2 and tf.keras, which wrote such files too."""
+    version = metadata.get("keras_version")
+    return isinstance(version, str) and era_of(version) == 2
 
 
 def is_old(config):
@@ -89,6 +97,8 @@ def _object(described, era):
     name, config = described["class_name"], described["config"]
     if name.startswith("__"):
         return described
+    registered = described.get("registered_name")
+    name = registered if isinstance(registered, str) and ">" in registered else name
     short = name.rpartition(">")[2]
     found = objects.get_registered_object(name) or objects.get_registered_object(short)
     if found is None and (borrowed := _of_dialect(short, config, era)) is not None:
@@ -153,7 +163,8 @@ def _class_of(name):
 def _of_dialect(name, config, era):
     """The layer of that time called ``name``, if nothing of today stands for it."""
     known = name in eras.CLASSES or name in _PREPARE or name in _MODELS or _class_of(name) is not None
-    if era == 3 or (known and not (name == "Merge" and not _merges_plainly(config))):
+    otherwise = name == "RandomCrop" or (name == "Merge" and not _merges_plainly(config))  # than it does today
+    if era == 3 or (known and not otherwise):
         return None
     try:  # a floor above: asked only when a file needs it
         layers = importlib.import_module(f"kbridge.compat.keras{era}.layers")
@@ -509,7 +520,8 @@ class _Graph:
         config, module = layer["config"], layer.get("module")
         nodes = self._renumbered(nodes)
         if module is None and isinstance(config, dict) and not {"trainable", "layers"} & config.keys():
-            module = "keras.src.ops"
+            if is_op(layer["class_name"]):  # and no layer that does not tell whether it is trainable
+                module = "keras.src.ops"
         if isinstance(module, str) and module.startswith(("keras.src.ops", "kbridge.ops")):
             return {**layer, "module": module, "name": name, "inbound_nodes": nodes}
         return {**_object({**layer, "name": name}, self.era), "name": name, "inbound_nodes": nodes}
@@ -541,33 +553,37 @@ class _Graph:
         single = bool(node) and isinstance(node[0], str)
         items = [node] if single else node
         kwargs = {}
-        for item in items:
+
+        def read(item):
+            if item and all(isinstance(inner, list) for inner in item):
+                return [read(inner) for inner in item]
             if len(item) > 3 and isinstance(item[3], dict):
                 kwargs.update((k, self._argument(v)) for k, v in item[3].items() if v is not None)
-        tensors = [self._tensor(item) for item in items]
+            return self._tensor(item)
+
+        tensors = [read(item) for item in items]
         if recurrent and len(tensors) > 1:
             kwargs["initial_state"] = tensors[1:]
             tensors = tensors[:1]
         kwargs.pop("name", None)
-        return _called([tensors[0] if len(tensors) == 1 else tensors], kwargs)
+        return {**_called([tensors[0] if len(tensors) == 1 else tensors], kwargs), TOLD_TRAINING: True}
 
     def _function(self, layer, name):
-        """A function of TensorFlow, as an op of today."""
-        function = layer["config"].get("function") if layer["class_name"] == "TFOpLambda" else layer["class_name"]
-        if function not in eras.FUNCTIONS:
+        """A function of TensorFlow."""
+        function = layer["config"].get("function")
+        if not of_tensorflow.known(function):
+            function = function or layer["class_name"]
             raise OldConfigError(
                 f"the graph calls TensorFlow's function {str(function)[:60]!r} outside of any layer ('{name}'), which "
                 f"has no counterpart here. Put the call into a layer of your own, and save the model again."
             )
-        op, parameters = eras.FUNCTIONS[function]
+        described = {"module": of_tensorflow.MODULE, "class_name": function, "config": {}, "registered_name": None}
         calls = []
         for node in layer["inbound_nodes"]:
             call = self._call(node)
-            values = [*call["args"], *(call["kwargs"].pop(p) for p in parameters[1:] if p in call["kwargs"])]
-            if call["kwargs"] or len(values) != len(parameters):
-                raise OldConfigError(f"'{name}' calls {function} with arguments that are not understood.")
-            calls.append(_called(values))
-        described = {"module": "keras.src.ops", "class_name": op, "config": {"name": name}, "registered_name": op}
+            if isinstance(node, list) and len(node) == 1 and isinstance(node[0], list):
+                call["args"] = [call["args"]]  # a list of one
+            calls.append(call)
         return {**described, "name": name, "inbound_nodes": calls}
 
 

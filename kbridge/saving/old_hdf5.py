@@ -8,12 +8,22 @@ import warnings
 
 import numpy as np
 
-from kbridge import objects
+from kbridge import layers, objects
 from kbridge.backend.variable import numpy_dtype
 from kbridge.saving import old_configs, state
 from kbridge.saving.errors import CorruptFileError, FileRefusedError
 from kbridge.saving.old_training import compile_as_told, restore_optimizer
-from kbridge.saving.old_weights import MisfitError, Origin, fitted, one_by_one, weights_of
+from kbridge.saving.old_weights import (
+    Learned,
+    MisfitError,
+    Origin,
+    Summary,
+    fitted,
+    has_state,
+    one_by_one,
+    paired,
+    weights_of,
+)
 from kbridge.saving.parse_json import parse_json
 
 _ROOT_MARKS = ("layer_names", "layer_names0", "nb_layers", "model_config")
@@ -131,6 +141,18 @@ def config_of(old, borrowed=None):
     return translated(config, old.era, old.name, old.config_place, borrowed)
 
 
+def of_archive(config, file, place):
+    """(config, how the model is trained, classes that it borrows) of a ``.keras`` file that tf.keras wrote.
+
+    It has the form of Keras 3's, but the words of Keras 2.
+    """
+    borrowed, told = {}, None
+    if isinstance(config, dict):
+        told = config.get("compile_config")
+        config = {key: value for key, value in config.items() if key != "compile_config"}
+    return translated(config, 2, file, place, borrowed), told, borrowed
+
+
 def translated(config, era, file, place, borrowed=None):
     """``old_configs.modern``, with the one exception for what is not right."""
     try:
@@ -153,43 +175,81 @@ def load_old_weights(model, old, by_name=False, skip_mismatch=False, skipped=())
     """
     pairs = _by_name(model, old) if by_name else old.pairs(model)
     skipped = {id(layer) for layer in skipped}
-    fits = []
+    fits, learned = [], []
     for layer, name, arrays in pairs:
         if id(layer) in skipped:
             continue
+        if isinstance(layer, Learned):
+            learned.append((layer, name))
+            continue
         try:
-            _fit(layer, arrays, old, read=False)
+            plan = _plan(layer, arrays, old)
         except MisfitError as error:
             refused = CorruptFileError(old.name, f"{old.prefix}{name}", f"it does not fit: {error}")
             if not skip_mismatch:
                 raise refused from None
             warnings.warn(f"It is left as it is. {refused}", stacklevel=4)
             continue
-        fits.append((layer, arrays))
-    for layer, arrays in fits:
-        for variable, array in _fit(layer, arrays, old, read=True):
+        fits.append((layer, arrays, plan))
+    for _, path in (pair for _, arrays, _ in fits for pair in arrays):
+        old.source.verify(path)
+    for layer, arrays, plan in fits:
+        for variable, array in _values(layer, arrays, old, plan):
             array = np.array(array, numpy_dtype(variable.dtype), copy=None, order="C")
-            state.put(variable, array)
+            if isinstance(variable, Summary):
+                variable.take(array)
+            else:
+                state.put(variable, array)
         for inner in layer._flatten_layers() if hasattr(layer, "_flatten_layers") else ():
-            if hasattr(inner, "finalize_state"):
+            if hasattr(inner, "finalize_state") and not isinstance(inner, layers.Discretization):
                 inner.finalize_state()
+    for layer, name in learned:
+        try:
+            layer.set()
+        except ValueError as error:
+            raise CorruptFileError(old.name, f"{old.prefix}{name}", f"it has no vocabulary: {error}") from error
 
 
-def _fit(layer, arrays, old, read):
-    """Pairs (variable, array); for looking alone, arrays of the right shape without values."""
-    entries = old.source.entries
-    given = [old.source.read(path) if read else _blank(entries[path]) for _, path in arrays]
+def fits(model, old):
+    """Triples (a layer's name in an ``OldFile``, how many arrays it has there, why they do not fit or None)."""
+    for layer, name, arrays in old.pairs(model):
+        why = None
+        try:
+            if not isinstance(layer, Learned):
+                _plan(layer, arrays, old)
+        except MisfitError as error:
+            why = str(error)
+        yield name, len(arrays), why
+
+
+def _plan(layer, arrays, old):
+    """For each variable of ``layer`` which of the file's arrays it takes as it stands, or None; a look at shapes."""
+    blanks = [_blank(old.source.entries[path]) for _, path in arrays]
+    places = {id(blank): place for place, blank in enumerate(blanks)}
+    return [places.get(id(array)) for _, array in _fit(layer, arrays, old, blanks)]
+
+
+def _values(layer, arrays, old, plan):
+    """Pairs (variable, array): those that are taken as they stand are read one at a time, the others before."""
+    paths = [path for _, path in arrays]
+    later = {place for place in plan if place is not None}
+    given = [
+        _blank(old.source.entries[path]) if place in later else old.source.read(path)
+        for place, path in enumerate(paths)
+    ]
+    for (variable, array), place in zip(_fit(layer, arrays, old, given), plan):
+        yield variable, array if place is None else old.source.read(paths[place])
+
+
+def _fit(layer, arrays, old, given):
+    """Pairs (variable, array) for the arrays ``given`` in place of those in the file."""
     if isinstance(layer, Top):
-        if len(given) != len(layer.variables) or any(a.shape != v.shape for a, v in zip(given, layer.variables)):
-            raise MisfitError(
-                f"the model itself has {len(layer.variables)} variables, and the file {len(given)} for it."
-            )
-        return list(zip(layer.variables, given))
+        return paired("the model itself", layer.variables, given)
     return fitted(layer, given, old.origin, [name for name, _ in arrays])
 
 
 def _blank(entry):
-    return np.zeros(entry.shape, entry.dtype)  # memory that is touched only where a layer needs it rearranged
+    return np.broadcast_to(np.zeros((), entry.dtype), entry.shape)  # which takes no memory
 
 
 class Top:
@@ -209,6 +269,8 @@ def _top(model, old):
 def _by_order(model, old):
     stored = [(name, arrays) for name, arrays in old.layers if arrays and name != _TOP]
     own = [layer for layer in one_by_one(model.layers) if weights_of(layer)]
+    if len(own) != len(stored):
+        own = [layer for layer in one_by_one(model.layers) if has_state(layer)]
     names = [layer.name for layer in own]
     if len(own) != len(stored):
         flat = _flat(model)  # Keras 1 wrote the layers of a Sequential in a Sequential one by one
@@ -267,5 +329,5 @@ def compile_old(model, old, custom_objects):
         )
         return
     with objects.CustomObjectScope(custom_objects):
-        compile_as_told(model, told, old)
+        compile_as_told(model, told, old.name, old.era)
         restore_optimizer(model, old.optimizer_file(model))

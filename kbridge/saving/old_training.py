@@ -1,31 +1,34 @@
 """How a model in an old file was compiled: optimizer, losses, metrics, and the optimizer's state."""
 
 import itertools
+import math
 import warnings
 
 import numpy as np
 
 from kbridge import losses, metrics, objects, optimizers
 from kbridge.backend.variable import numpy_dtype
-from kbridge.saving import old_configs
+from kbridge.saving import old_configs, state
 from kbridge.saving.errors import CorruptFileError, FileRefusedError
 
 _PLACE = "training_config"
 _NO_CHOICE = ("reduction", "fn", "dtype")  # what tf.keras wrote of a loss and does not need
+_MOST_FACTORS = 10_000
 _SCALARS = ("iteration", "iter", "learning_rate", "m_schedule", "momentum_cache", "_iteration")
 
 
-def compile_as_told(model, told, old):
+def compile_as_told(model, told, file, era, place=_PLACE):
     """``model.compile`` with what ``told``, the data of the file, says."""
     if not isinstance(told, dict):
-        raise CorruptFileError(old.name, _PLACE, "it is no object.")
+        raise CorruptFileError(file, place, "it is no object.")
     try:
         arguments = {
-            "optimizer": _optimizer(told.get("optimizer_config") or told.get("optimizer"), old.era),
-            "loss": _losses(told.get("loss"), old.era),
-            "metrics": _resolved_all(_metrics(told.get("metrics"), model, old.era)),
-            "weighted_metrics": _resolved_all(_metrics(told.get("weighted_metrics"), model, old.era)),
+            "optimizer": _optimizer(told.get("optimizer_config") or told.get("optimizer"), era),
+            "loss": _losses(told.get("loss"), era),
+            "metrics": _resolved_all(_metrics(told.get("metrics"), model, era)),
+            "weighted_metrics": _resolved_all(_metrics(told.get("weighted_metrics"), model, era)),
             "loss_weights": told.get("loss_weights"),
+            "run_eagerly": told.get("run_eagerly") or None,
         }
         modes = _leaves(told.get("sample_weight_mode"))
         if any(mode not in (None, "temporal") for mode in modes):  # the shape of weights tells these two apart
@@ -35,7 +38,7 @@ def compile_as_told(model, told, old):
         raise
     except Exception as error:  # whatever a config that is not right leads to
         why = f"the model cannot be compiled as it says. {type(error).__name__}: {str(error)[:2000]} "
-        raise CorruptFileError(old.name, _PLACE, f"{why}Or write: load_model(..., compile=False).") from error
+        raise CorruptFileError(file, place, f"{why}Or write: load_model(..., compile=False).") from error
 
 
 def _leaves(value):
@@ -164,13 +167,32 @@ def restore_optimizer(model, old):
             raise CorruptFileError(old.name, f"{path}/{name}", "this array is named, but not there.")
     try:
         optimizer.build(model.trainable_variables)
-        for variable, name in _places(optimizer, names, old.source, path):
-            array = old.source.read(f"{path}/{name}").reshape(variable.shape)
-            variable.assign(array.astype(numpy_dtype(variable.dtype)))
+        _restore(optimizer, names, old.source, path)
     except _Unfit as error:
         warnings.warn(
             f"{old.name}: {path}: the state of the optimizer does not fit and is left out: {error}", stacklevel=5
         )
+
+
+def restore_numbered(optimizer, source, path):
+    """The same for the state that tf.keras numbers as Keras 3 does; returns whether it fits."""
+    names = sorted(source.keys(path), key=lambda name: (len(name), name))
+    try:
+        _restore(optimizer, names, source, path)
+    except _Unfit:
+        return False
+    return True
+
+
+def _restore(optimizer, names, source, path):
+    places = _places(optimizer, names, source, path)
+    for variable, name in places:
+        array = source.read(f"{path}/{name}").reshape(variable.shape)
+        state.put(variable, array.astype(numpy_dtype(variable.dtype), copy=False))
+    product = getattr(optimizer, "_product", None)  # of Nadam, which tf.keras does not keep
+    if product is not None and all(variable is not product for variable, _ in places):
+        steps = min(int(optimizer._iterations.numpy()), _MOST_FACTORS)
+        product.assign(math.prod(float(optimizer._momentum(float(step))) for step in range(1, steps + 1)))
 
 
 class _Unfit(ValueError):  # noqa: N818
@@ -197,7 +219,8 @@ def _places(optimizer, names, source, path):
         rest = rest[: len(own)]  # Keras 2 kept an empty maximum for each variable where it kept none
     by_slot = list(itertools.chain.from_iterable(slots))
     orders = [by_slot, own] if _grouped(rest, count) else [own, by_slot]
-    for order in orders:
+    held = [v for v in own if v.shape != ()]  # tf.keras keeps no number in place of what a slot does not need
+    for order in [*orders, held]:
         if len(order) == len(rest) and all(v.shape == shape(name) for v, name in zip(order, rest)):
             return found + list(zip(order, rest))
     raise _Unfit(f"it has {len(own)} arrays beside the count of steps, and the file {len(rest)}, or of other shapes.")

@@ -10,6 +10,8 @@ import numpy as np
 
 from kbridge import layers
 from kbridge.models import Model
+from kbridge.saving.state import kind
+from kbridge.saving.tables import lookup_in
 
 _CONVOLUTIONS = tuple(
     getattr(layers, name)
@@ -36,6 +38,59 @@ def weights_of(layer):
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
+class Learned:
+    """A lookup and the vocabulary that it takes from a file: ``tokens``, and their ``weights`` for "tf_idf"."""
+
+    def __init__(self, lookup, tokens, weights):
+        self.lookup, self.tokens, self.weights = lookup, tokens, weights
+
+    def set(self):
+        """Give it to the layer."""
+        special = self.lookup._special_tokens()
+        tokens = [self.lookup._token(token) for token in self.tokens]
+        self.lookup._set(tokens[len(special) :] if special and tokens[: len(special)] == special else tokens, None)
+        if self.weights is not None:
+            self.lookup.idf_weights = np.array(self.weights, "float32")
+
+
+class Summary:
+    """What a Discretization has seen of data, in place of a variable."""
+
+    dtype = "float32"
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def take(self, array):
+        """What has been seen becomes this."""
+        self.layer.load_summary(array)
+
+
+class Weights(Summary):
+    """The weights of a lookup's tokens, likewise."""
+
+    def take(self, array):
+        """The weights become these."""
+        self.layer.idf_weights = array
+
+
+def has_state(layer):
+    """Whether files of tf.keras keep something for ``layer``: variables, or what it has learned of data."""
+    if weights_of(layer):
+        return True
+    if isinstance(layer, layers.Discretization):
+        return layer.num_bins is not None
+    lookup = lookup_in(layer)
+    return lookup is not None and (lookup._given[0] is None or lookup.output_mode == "tf_idf")
+
+
+def variable_of_file(variable, array):
+    """``array`` as ``variable`` holds it, where a layer keeps it in files in other forms too."""
+    form = getattr(variable, "old_form", None)
+    other = form is not None and array.shape != variable.shape and form.takes(array.shape)
+    return form.read(array) if other else array
+
+
 def one_by_one(layers):
     """``layers``, but those of the branches in place of a layer that joins them, as files keep their weights."""
     found = {}
@@ -59,15 +114,34 @@ def fitted(layer, arrays, origin, names=()):
         return fitted(layer.layer, arrays, origin, names)
     if isinstance(layer, Model):
         return _of_model(layer, arrays, origin, list(names))
+    if isinstance(layer, layers.Discretization) and [a.shape[:1] for a in arrays] == [(2,)] and arrays[0].ndim == 2:
+        return [(Summary(layer), arrays[0])]
+    lookup = lookup_in(layer)
+    if lookup is not None and lookup.output_mode == "tf_idf" and arrays:
+        expected = np.shape(lookup.idf_weights)
+        if lookup.idf_weights is None or arrays[0].shape != expected:
+            raise MisfitError(f"{_what(layer)} has weights of shape {expected}, and the file {arrays[0].shape}.")
+        return [(Weights(lookup), arrays[0])]
     variables = weights_of(layer)
     arrays = _converted(layer, arrays, origin, variables)
+    if len(arrays) == len(variables):
+        arrays = [variable_of_file(*pair) for pair in zip(variables, arrays)]
+    return paired(_what(layer), variables, arrays)
+
+
+def paired(what, variables, arrays):
+    """Pairs (variable, array), if shapes and kinds of dtypes are the same."""
     if len(arrays) != len(variables):
-        raise MisfitError(f"{_what(layer)} has {len(variables)} variables, and the file {len(arrays)} for it.")
+        raise MisfitError(f"{what} has {len(variables)} variables, and the file {len(arrays)} for it.")
     for variable, array in zip(variables, arrays):
         if tuple(array.shape) != tuple(variable.shape):
             raise MisfitError(
-                f"{_what(layer)} has the variable {variable.name!r} of shape {tuple(variable.shape)}, and the file "
+                f"{what} has the variable {variable.name!r} of shape {tuple(variable.shape)}, and the file "
                 f"{tuple(array.shape)}."
+            )
+        if kind(array.dtype.name) != kind(variable.dtype):
+            raise MisfitError(
+                f"{what} has the variable {variable.name!r} of dtype {variable.dtype}, and the file {array.dtype}."
             )
     return list(zip(variables, arrays))
 
@@ -101,7 +175,7 @@ def _of_model(model, arrays, origin, names):
             for layer, places in zip(inner, order):
                 here = [names[place] for place in places] if names else []
                 found += fitted(layer, [arrays[place] for place in places], origin, here)
-            return found + list(zip(own, arrays[len(arrays) - len(own) :]))
+            return found + paired(_what(model), own, arrays[len(arrays) - len(own) :])
         except MisfitError as error:
             failed = failed or error
     raise failed

@@ -14,6 +14,7 @@ import numpy as np
 
 from kbridge.saving import hdf5_format as fmt
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
+from kbridge.saving.hdf5_chunks import chunks
 from kbridge.saving.hdf5_format import SIGNATURE as SIGNATURE
 
 MOST_OBJECTS = 1_000_000
@@ -21,8 +22,9 @@ DEEPEST = 150
 HIGHEST_RATIO = 200  # between the size of all compressed arrays and that of the file, where they are larger than
 RATIO_MATTERS = 64 << 20
 MOST_CHUNKS = 200_000  # of one array
-_IN_MEMORY = 16 << 20  # bytes of a file that is read as a whole
-_DEFLATE, _SHUFFLE, _FLETCHER = 1, 2, 3
+_IN_MEMORY = 1 << 20  # bytes of a file that is read as a whole
+_PIECE = 1 << 17  # bytes of a chunk that are summed at once
+_DEFLATE, _SHUFFLE, _FLETCHER, _LZF = 1, 2, 3, 32000
 
 
 class Entry(NamedTuple):
@@ -33,6 +35,7 @@ class Entry(NamedTuple):
     nbytes: int
     place: fmt.Place
     filters: tuple = ()
+    extent: fmt.Extent | None = None
 
 
 class Hdf5:
@@ -137,11 +140,12 @@ class Hdf5:
             dtype = self._bfloat16(found, path, kind)
         elif dtype is None:
             raise self._unsafe(path, "its values are no numbers.")
-        shape = fmt.dataspace(fmt.Cursor(parts[fmt.DATASPACE]))
+        extent = fmt.dataspace(fmt.Cursor(parts[fmt.DATASPACE]))
+        shape = extent and extent.shape
         if shape is None or (0 in shape and math.prod(dim for dim in shape if dim) > 1 << 48):
             raise self._corrupt(path, "it has no shape that an array can have.")
         nbytes = math.prod(shape) * kind.size
-        entry = Entry(shape, dtype, nbytes, place)
+        entry = Entry(shape, dtype, nbytes, place, (), extent)
         if place.kind == "chunked":
             return self._chunked(entry, parts, path)
         if fmt.FILTERS in parts:
@@ -157,9 +161,10 @@ class Hdf5:
         """The entry of an array in chunks: their form is checked here, each of them when it is read."""
         shape, place = entry.shape, entry.place
         used = tuple(fmt.filters(parts[fmt.FILTERS])) if fmt.FILTERS in parts else ()
-        unknown = [number for number, _ in used if number not in (_DEFLATE, _SHUFFLE, _FLETCHER)]
+        unknown = [number for number, _ in used if number not in (_DEFLATE, _SHUFFLE, _FLETCHER, _LZF)]
         if unknown or len(used) > 8:
-            raise self._unsafe(path, f"it went through filters that are not read ({unknown}). Save it with gzip.")
+            why = f"it went through filters that are not read ({unknown}). Write it with compression='gzip', or with "
+            raise self._unsafe(path, why + "none: h5repack -f NONE IN OUT")
         chunk = place.chunk[:-1]
         if len(chunk) != len(shape) or not shape or 0 in chunk or place.chunk[-1] * math.prod(shape) != entry.nbytes:
             raise self._corrupt(path, f"its chunks {place.chunk} do not fit its shape {shape}.")
@@ -207,14 +212,21 @@ class Hdf5:
                     cursor.take(1)
                     cursor.take(2 if cursor.number(1) & 1 else 0)
                     heap, index = cursor.number(8), cursor.number(8)
-                    bodies = [] if heap == fmt.UNDEFINED else fmt.dense(self._image, heap, index, 0)
+                    bodies = []
+                    if heap != fmt.UNDEFINED:
+                        bodies = fmt.dense(self._image, heap, index, fmt.ATTRIBUTE_NAMES)
                 found.update(fmt.attribute(self._image, body) for body in bodies)
         return found
+
+    def verify(self, path):
+        """Raise if the array at ``path`` would turn out to be damaged when it is read, as those in chunks may."""
+        if self.entries[path].place.kind == "chunked":
+            self.read(path)
 
     def read(self, path):
         """The array at ``path``."""
         entry = self.entries[path]
-        found = np.empty(entry.shape, entry.dtype)
+        found = room(entry.shape, entry.dtype)
         if entry.nbytes:
             with self._errors(path):
                 if entry.place.kind == "chunked":
@@ -228,25 +240,27 @@ class Hdf5:
         return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
 
     def _read_chunks(self, entry, target, path):
-        rank, parts = len(entry.shape), entry.place.chunk[:-1]
-        nbytes = math.prod(entry.place.chunk)
-        missing = math.prod(-(-size // part) for size, part in zip(entry.shape, parts))
-        seen = set()
-        for key, address in fmt.tree_leaves(self._image, entry.place.address, fmt.CHUNK_TREE, 16 + 8 * rank):
-            cursor = fmt.Cursor(key)
-            stored, skipped = cursor.number(4), cursor.number(4)
-            start = tuple(cursor.number(8) for _ in range(rank))
-            if start in seen or any(s % part or s >= size for s, part, size in zip(start, parts, entry.shape)):
+        place, parts = entry.place, entry.place.chunk[:-1]
+        nbytes = math.prod(place.chunk)
+        counts = [-(-size // part) for size, part in zip(entry.shape, parts)]
+        positions, addresses = set(), set()
+        for position, address, stored, skipped in chunks(self._image, place, entry.extent, bool(entry.filters)):
+            if position in positions or any(p >= count for p, count in zip(position, counts)):
                 raise fmt.Damaged("its chunks are not where they should be.")
-            seen.add(start)
-            data = self._unpacked(self._image.at(address, stored), entry, skipped, nbytes)
+            if address in addresses or stored > 2 * nbytes + 1024:
+                raise fmt.Damaged("its chunks lie one in another.")
+            positions.add(position)
+            addresses.add(address)
+            here = tuple(slice(p * part, min((p + 1) * part, n)) for p, part, n in zip(position, parts, entry.shape))
+            inner = tuple(slice(0, s.stop - s.start) for s in here)
+            if place.plain_edges and any(s.stop < part for s, part in zip(inner, parts)):
+                skipped = -1
+            data = self._unpacked(self._image.at(address, stored, stored), entry, skipped, nbytes)
             if len(data) != nbytes:
                 raise fmt.Damaged(f"one of its chunks has {len(data):,} bytes in place of {nbytes:,}.")
-            chunk = np.frombuffer(data, entry.dtype).reshape(parts)
-            here = tuple(slice(s, min(s + part, size)) for s, part, size in zip(start, parts, entry.shape))
-            target[here] = chunk[tuple(slice(0, s.stop - s.start) for s in here)]
-        if len(seen) != missing:
-            raise fmt.Damaged(f"{missing - len(seen)} of its chunks are missing.")
+            target[here] = np.frombuffer(data, entry.dtype).reshape(parts)[inner]
+        if len(positions) != math.prod(counts):
+            raise fmt.Damaged(f"{math.prod(counts) - len(positions)} of its chunks are missing.")
 
     @staticmethod
     def _unpacked(data, entry, skipped, nbytes):
@@ -262,6 +276,8 @@ class Hdf5:
                 if len(data) % size:
                     raise fmt.Damaged("one of its chunks is cut short.")
                 data = np.frombuffer(data, np.uint8).reshape(size, -1).T.tobytes()
+            elif number == _LZF:
+                data = _lzf(data, nbytes + 5)
             else:
                 unpacker = zlib.decompressobj()
                 try:
@@ -271,16 +287,49 @@ class Hdf5:
         return data
 
 
+def room(shape, dtype):
+    """An array to be filled, aligned as engines want it that use its memory as it is."""
+    size = math.prod(shape) * dtype.itemsize
+    raw = np.empty(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
 def bytes_of(array):
     """The memory of an array without gaps, as bytes."""
     return memoryview(array.reshape(-1).view(np.uint8))
 
 
+def _lzf(data, most):
+    """What a chunk was before h5py's own quick filter; where it becomes longer than ``most``, no more of it."""
+    found, place, end = bytearray(), 0, len(data)
+    while place < end and len(found) < most:
+        head = data[place]
+        place += 1
+        if head < 32:  # so many bytes as they are, and one more
+            found += data[place : place + head + 1]
+            place += head + 1
+            continue
+        more = head >> 5 == 7
+        if place + more >= end:
+            raise fmt.Damaged("one of its chunks is cut short.")
+        length = (head >> 5) + 2 + (data[place] if more else 0)
+        start = len(found) - (((head & 31) << 8) + data[place + more] + 1)
+        place += 1 + more
+        if start < 0:
+            raise fmt.Damaged("one of its chunks begins with what comes before it.")
+        piece = found[start : start + length]
+        found += piece if len(piece) == length else (piece * -(-length // len(piece)))[:length]
+    return found
+
+
 def _fletcher32(data):
     """The two sums of Fletcher's checksum of words of 16 bits, modulo 65535."""
-    words = np.frombuffer(data[: len(data) // 2 * 2], ">u2").astype(np.uint64)
-    last = np.array([data[-1] << 8] if len(data) % 2 else [], np.uint64)
-    words = np.concatenate([words, last])
-    first = int(words.sum()) % 65535
-    second = int((np.cumsum(words) % 65535).sum()) % 65535
+    first = second = 0
+    for start in range(0, len(data), _PIECE):
+        piece = data[start : start + _PIECE]
+        words = np.frombuffer(piece + bytes(len(piece) % 2), ">u2").astype(np.uint64)
+        sums = np.cumsum(words)
+        second = (second + first * len(words) + int(sums.sum())) % 65535
+        first = (first + int(sums[-1])) % 65535
     return [first, second]

@@ -7,12 +7,24 @@ from kbridge.saving.errors import CorruptFileError, UnsafeFileError
 LARGEST = 64 << 20  # bytes
 DEEPEST = 150
 LONGEST_NUMBER = 40  # characters
+MOST_CONTAINERS = 500_000  # objects and lists, which take far more memory than their signs
+
+
+def text_of(file, most=LARGEST + 1):
+    """What a file still holds, ``most`` bytes of it. Memory is taken for what is there, not for what could be."""
+    pieces = []
+    while most > 0 and (piece := file.read(min(1 << 20, most))):
+        pieces.append(piece)
+        most -= len(piece)
+    return b"".join(pieces)
 
 
 def parse_json(data, file, place):
     """The data that ``data`` (bytes) is the JSON of: no duplicate keys, no huge numbers, not too deep."""
     if len(data) > LARGEST:
         raise UnsafeFileError(file, place, f"it has {len(data):,} bytes, where at most {LARGEST:,} are read.")
+    if data.count(b"[") + data.count(b"{") > MOST_CONTAINERS or data.count(b",") > MOST_CONTAINERS + len(data) // 10:
+        raise UnsafeFileError(file, place, f"it holds more than {MOST_CONTAINERS:,} lists and objects, or values.")
 
     def integer(text):
         if len(text) > LONGEST_NUMBER:
@@ -22,8 +34,8 @@ def parse_json(data, file, place):
     def once(pairs):
         found = dict(pairs)
         if len(found) != len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            seen = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
             raise UnsafeFileError(file, place, f"the key {twice[:60]!r} stands twice in one object.")
         return found
 

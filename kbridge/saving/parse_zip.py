@@ -18,6 +18,11 @@ _PART = re.compile(r"[\w][\w .+@=-]*\Z")  # a part of a member's name
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|\Z)", re.IGNORECASE)
 
 
+def is_plain(part):
+    """Whether a part of a name can be a file's name anywhere, and nothing else."""
+    return bool(_PART.match(part)) and not part.endswith((".", " ")) and not _RESERVED.match(part)
+
+
 class Archive:
     """A zip file opened for reading; ``file`` is a binary file object, ``name`` what it is called in errors."""
 
@@ -78,11 +83,7 @@ class Archive:
         if stat.S_ISLNK(info.external_attr >> 16):
             raise UnsafeFileError(self.name, name, "it is a link.")
         parts = name.removesuffix("/").split("/")
-        if (
-            len(name) > 1000
-            or info.orig_filename.rstrip("\0") != name
-            or any(not _PART.match(part) or part.endswith((".", " ")) or _RESERVED.match(part) for part in parts)
-        ):
+        if len(name) > 1000 or info.orig_filename.rstrip("\0") != name or not all(map(is_plain, parts)):
             raise UnsafeFileError(self.name, name[:200], "its name is no plain relative path.")
 
     def _info(self, member):

@@ -7,7 +7,7 @@ import numpy as np
 
 from kbridge.saving import atomic, state
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
-from kbridge.saving.parse_hdf5 import bytes_of
+from kbridge.saving.parse_hdf5 import bytes_of, room
 from kbridge.saving.parse_json import LARGEST, parse_json
 from kbridge.saving.sources import Arrays, Entry, Written
 
@@ -19,10 +19,14 @@ _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 
 
 def write_safetensors(model, filepath):
-    """Write the weights of ``model``, and the state of its optimizer. Arrays are kept one at a time."""
+    """Write the weights of ``model``, and the state of its optimizer."""
+    safetensors_of(filepath, lambda take: state.save_state(model, Written(take)))
+
+
+def safetensors_of(filepath, each):
+    """Write the arrays that ``each(take)`` hands to ``take(path, array)``, one at a time; it is called twice."""
     header, place = {"__metadata__": {"format": "kbridge"}}, 0
-    listed = Written(lambda path, array: header.setdefault(path, _described(path, array)))
-    state.save_state(model, listed)
+    each(lambda path, array: header.setdefault(path, _described(path, array)))
     for entry in list(header.values())[1:]:
         start, place = place, place + entry.pop("nbytes")
         entry["data_offsets"] = [start, place]
@@ -30,7 +34,7 @@ def write_safetensors(model, filepath):
     text += b" " * (-len(text) % 8)
     with atomic.replacing(filepath) as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        state.save_state(model, Written(lambda path, array: file.write(bytes_of(np.ascontiguousarray(array)))))
+        each(lambda path, array: file.write(bytes_of(np.ascontiguousarray(array))))
 
 
 def _described(path, array):
@@ -103,7 +107,7 @@ class SafeTensors(Arrays):
         if self._mapped is not None:
             return self._mapped[place : place + nbytes].view(dtype).reshape(shape)
         self._file.seek(place)
-        found = np.empty(shape, dtype)
+        found = room(shape, dtype)
         self.fill(found, self._file.read, path)
         return found
 

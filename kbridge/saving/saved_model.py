@@ -14,10 +14,11 @@ from kbridge.layers.layer import Layer
 from kbridge.models import Model
 from kbridge.saving import old_hdf5
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
-from kbridge.saving.old_weights import Origin, one_by_one, weights_of
+from kbridge.saving.old_weights import Learned, Origin, has_state, one_by_one, weights_of
 from kbridge.saving.parse_json import parse_json
 from kbridge.saving.protobuf import Fields
 from kbridge.saving.sources import Arrays
+from kbridge.saving.tables import Tables, lookup_in
 from kbridge.saving.tensor_bundle import Bundle, Folder, is_index
 from kbridge.saving.walk import attributes
 
@@ -150,6 +151,7 @@ class SavedModel(old_hdf5.OldFile):
         self.source = self.bundle = Bundle(folder, prefix) if self._has_variables(prefix) else Arrays(self.name)
         self.nodes = _graph(self.bundle) if self.bundle.entries else [Node({}, "", None, [])]
         self._left = _MOST_STEPS
+        self._read_tables = None
         self.places = {}  # the variables' nodes, once weights were matched
         self.root = self._root()
         self.names = self._names()
@@ -253,6 +255,8 @@ class SavedModel(old_hdf5.OldFile):
             name = f"{label}{'/' if label else ''}{self.names.get(inner, layer.name)}"
             if isinstance(layer, Model):
                 found += self._of_model(layer, inner, name)
+            elif lookup_in(layer) is not None:
+                found += self._of_lookup(layer, inner, name)
             else:
                 found.append((layer, name, self._of_layer(layer, inner, name)))
         top = old_hdf5.Top(model)
@@ -278,8 +282,42 @@ class SavedModel(old_hdf5.OldFile):
         found = [children.get(f"layer_with_weights-{i}") for i in range(len(children))]
         return [number for number in found if number is not None]
 
+    def _of_lookup(self, layer, node, label):
+        """The vocabulary of a lookup, where it is kept; a checkpoint has none."""
+        lookup, path = lookup_in(layer), self._path(node)
+        if lookup is not layer:
+            node, path = self.nodes[node].children.get("_lookup_layer", node), [*path, "_lookup_layer"]
+        tokens = self._tables.tokens(path, lookup) if self.whole and lookup._given[0] is None else None
+        weights = self.nodes[node].children.get("idf_weights")
+        key = None if weights is None else self.nodes[weights].key
+        if tokens is None:
+            return []
+        return [(Learned(lookup, tokens, None if key is None else self.bundle.read(key)), label, [])]
+
+    @property
+    def _tables(self):
+        if self._read_tables is None:
+            self._read_tables = Tables(self.folder)
+        return self._read_tables
+
+    def _path(self, node):
+        """The names that lead from the first object to ``node``."""
+        before, open_ = {0: None}, [0]
+        for number in open_:
+            if number == node:
+                break
+            for name, inner in self._children(number).items():
+                if inner not in before:
+                    before[inner] = (number, name)
+                    open_.append(inner)
+        path = []
+        while before.get(node) is not None:
+            node, name = before[node]
+            path.insert(0, name)
+        return path
+
     def _paired(self, model, nodes, label):
-        layers = [layer for layer in one_by_one(model.layers) if weights_of(layer)]
+        layers = [layer for layer in one_by_one(model.layers) if has_state(layer)]
         names = [self.names.get(number) for number in nodes]
         by_name = {layer.name: layer for layer in layers}
         if None not in names and len(set(names)) == len(names) and set(names) == set(by_name):
@@ -302,7 +340,7 @@ class SavedModel(old_hdf5.OldFile):
         variables = weights_of(layer)
         named = self._named(layer, node)
         found = [named.get(id(variable)) for variable in variables]
-        if None in found or len(set(found)) != len(found):
+        if None in found or len(set(found)) != len(found) or not variables:
             found = self._in_order(node)
         if len(found) == len(variables):
             self.places.update((id(variable), number) for variable, number in zip(variables, found))

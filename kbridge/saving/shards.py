@@ -13,7 +13,8 @@ import secrets
 from kbridge.saving import atomic, state
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
 from kbridge.saving.parse_hdf5 import Hdf5
-from kbridge.saving.parse_json import LARGEST, parse_json
+from kbridge.saving.parse_json import parse_json, text_of
+from kbridge.saving.sources import ordinary
 from kbridge.saving.write_hdf5 import Hdf5Writer, as_array
 
 _NAME = re.compile(r"[\w][\w.+@=-]*\.weights\.h5\Z")
@@ -40,7 +41,7 @@ def write_shards(model, filepath, largest):
 def _names_in(filepath):
     """The files that an index there names, as far as it can be understood."""
     with open(filepath, "rb") as file, contextlib.suppress(ValueError):
-        return _checked(file.read(LARGEST + 1), filepath)[1]
+        return _checked(text_of(file), filepath)[1]
     return []
 
 
@@ -100,14 +101,16 @@ class Shards:
         self.name = os.fspath(filepath)
         folder = os.path.dirname(os.path.realpath(self.name))
         file.seek(0)
-        token, names = _checked(file.read(LARGEST + 1), self.name)
+        token, names = _checked(text_of(file), self.name)
         self.entries, self._of, self._sources = {}, {}, []
         try:
             for name in names:
                 path = os.path.join(folder, name)
-                if os.path.islink(path) or not os.path.isfile(path):
-                    raise CorruptFileError(self.name, name, "there is no such file beside it.")
-                source = Hdf5(open(path, "rb"), path, owned=True)
+                try:
+                    file = ordinary(path, self.name, name)
+                except OSError:
+                    raise CorruptFileError(self.name, name, "there is no such file beside it.") from None
+                source = Hdf5(file, path, owned=True)
                 self._sources.append(source)
                 own = source.read(_SAVE).tobytes().decode("latin-1") if _SAVE in source.entries else None
                 if own != token:
@@ -127,6 +130,9 @@ class Shards:
 
     def keys(self, path):
         return [key for source in self._sources for key in source.keys(path)]
+
+    def verify(self, path):
+        self._of[path].verify(path)
 
     def read(self, path):
         return self._of[path].read(path)

@@ -1,13 +1,28 @@
 """What the readers and writers of weights have in common: arrays by the paths that ``walk`` gives."""
 
 import math
+import os
+import stat
 from typing import NamedTuple
 
 import numpy as np
 
-from kbridge.saving.errors import CorruptFileError
+from kbridge.saving.errors import CorruptFileError, UnsafeFileError
 from kbridge.saving.parse_hdf5 import bytes_of
 from kbridge.saving.write_hdf5 import as_array
+
+
+def ordinary(path, name, place="", follow=False):
+    """The file at ``path``, opened for reading; not what would never end (a pipe) nor, unless told, what a link means.
+
+    ``name`` and ``place`` are for errors. What was opened is looked at, which no one can change any more.
+    """
+    more = getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+    file = open(path, "rb", opener=lambda path, flags: os.open(path, flags | more))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise UnsafeFileError(name, place, "it is no ordinary file.")
+    return file
 
 
 class Entry(NamedTuple):
@@ -39,11 +54,14 @@ class Arrays:
     def fill(self, array, read, path):
         """Put the bytes that ``read(size)`` gives, a piece at a time, into ``array``; they must be as many."""
         target, done = bytes_of(array), 0
-        while piece := read(min(1 << 20, len(target) - done)):
+        while piece := read(min(1 << 18, len(target) - done)):
             target[done : done + len(piece)] = piece
             done += len(piece)
         if done < len(target):
             raise CorruptFileError(self.name, path, "it is shorter than it is said to be.")
+
+    def verify(self, path):
+        """Raise if the values of an array would turn out to be damaged when they are read. Here nothing can tell."""
 
     def _where(self, path):
         return path

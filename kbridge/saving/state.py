@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kbridge.backend import dtypes, registry
+from kbridge.backend import dtypes
 from kbridge.backend.variable import numpy_dtype
 from kbridge.layers.layer import Layer
 from kbridge.optimizers import Optimizer
-from kbridge.saving.errors import CorruptFileError, FileRefusedError
-from kbridge.saving.walk import walk
+from kbridge.saving.errors import CorruptFileError, FileRefusedError, shown
+from kbridge.saving.walk import KERAS_3, TF_KERAS, walk
 
 
 def save_state(root, writer):
@@ -51,6 +51,9 @@ def load_state(root, source, skip_mismatch=False, skipped=()):
     for fit in fits:
         if fit.misfit and not fit.own and not skip_mismatch and not isinstance(fit.holder, Optimizer):
             raise CorruptFileError(source.name, source._where(_own(fit.path)), f"it does not fit: {fit.misfit}")
+    for fit in fits:
+        for key in source.keys(_own(fit.path)) if fit.holder is not None and (fit.own or not fit.misfit) else ():
+            source.verify(f"{_own(fit.path)}/{key}")
     # Those that only a method of their own can judge come first: if it refuses, nothing else is set.
     before = []
     for fit in sorted(fits, key=lambda fit: not (fit.own and fit.misfit)):
@@ -81,19 +84,23 @@ def _load(fit, source):
             raise CorruptFileError(source.name, source._where(path), why) from error
         return
     if fit.misfit:
+        if isinstance(fit.holder, Optimizer) and _as_of_tf_keras(fit.holder, source, path):
+            return
         raise CorruptFileError(source.name, source._where(path), fit.misfit)
     for i, variable in enumerate(fit.variables):
         array = source.read(f"{path}/{i}").astype(numpy_dtype(variable.dtype), copy=False)
-        put(variable, array)
+        put(variable, array if array.shape == variable.shape else variable.old_form.read(array))
+
+
+def _as_of_tf_keras(optimizer, source, path):
+    from kbridge.saving.old_training import restore_numbered
+
+    return optimizer.built and restore_numbered(optimizer, source, path)
 
 
 def put(variable, array):
     """Let ``variable`` hold an array out of a file, which is nobody else's."""
-    if variable._cell[0] is None:  # no engine holds it yet: the array takes the place of the first values
-        variable.set_storage(None, array)
-        return
-    variable.assign(array)
-    registry.current().synchronize([variable.value])  # so that one array at a time is on its way to the engine
+    variable.take_over(array)
 
 
 def _own(path):
@@ -105,8 +112,20 @@ def _match(root, source, skipped):
     if getattr(root, "optimizer", None) is not None and not root.optimizer.built and root.built:
         if len(source.keys("optimizer/vars")) > len(root.optimizer.variables):
             root.optimizer.build(root.trainable_variables)
+    found = _match_by(KERAS_3, root, source, skipped)
+    for way in TF_KERAS if _misfits(found) else ():  # which has the same format, and other names in it
+        other = _match_by(way, root, source, skipped)
+        found = other if _misfits(other) < _misfits(found) else found
+    return found
+
+
+def _misfits(fits):
+    return sum(fit.misfit is not None for fit in fits)
+
+
+def _match_by(way, root, source, skipped):
     found = []
-    for path, holder in walk(root):
+    for path, holder in walk(root, way):
         if not hasattr(holder, "load_own_variables"):
             continue
         if id(holder) in skipped:
@@ -144,14 +163,16 @@ def _misfit(holder, variables, keys, source, path):
         return f"{what} has {len(variables)} variables ({some}), and the file {len(keys)} for it.{unbuilt}"
     for i, variable in enumerate(variables):
         entry = source.entries[f"{path}/{i}"]
-        if entry.shape != variable.shape:
+        form = getattr(variable, "old_form", None)
+        if entry.shape != variable.shape and not (form is not None and form.takes(entry.shape)):
             return f"{what} has the variable {variable.name!r} of shape {variable.shape}, and the file {entry.shape}."
-        if _kind(variable.dtype) != _kind(entry.dtype.name):
+        if kind(variable.dtype) != kind(entry.dtype.name):
             return f"{what} has the variable {variable.name!r} of dtype {variable.dtype}, and the file {entry.dtype}."
     return None
 
 
-def _kind(dtype):
+def kind(dtype):
+    """What values of ``dtype`` are: "float", "int", "bool" or something else."""
     return "float" if dtypes.is_float(dtype) else dtype.strip("0123456789").removeprefix("u")
 
 
@@ -176,13 +197,12 @@ class Stored(Mapping):
 
 def _tell_of_unused(source, fits):
     used = {_own(fit.path) for fit in fits}
-    unused = [
-        p for p in source.entries if p.rpartition("/")[0] not in used and not p.startswith(("optimizer/", "_training"))
-    ]
+    beside = ("optimizer/", "metrics/", "_training")
+    unused = [p for p in source.entries if p.rpartition("/")[0] not in used and not p.startswith(beside)]
     if unused:
         more = f" and {len(unused) - 5} more" if len(unused) > 5 else ""
         warnings.warn(
-            f"{source.name} holds weights that this model has no place for: {', '.join(unused[:5])}{more}.",
+            f"{source.name} holds weights that this model has no place for: {shown(', '.join(unused[:5]), 500)}{more}.",
             stacklevel=4,
         )
 

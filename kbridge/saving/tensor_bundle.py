@@ -1,15 +1,15 @@
 """Arrays in TensorFlow's checkpoints: ``NAME.index``, a sorted table that says where each is, and ``NAME.data-*``."""
 
 import os
-import stat
 
 import numpy as np
 
 from kbridge.saving import snappy
 from kbridge.saving.crc32c import crc32c, masked, masked_crc32c
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
+from kbridge.saving.parse_json import text_of
 from kbridge.saving.protobuf import Fields
-from kbridge.saving.sources import Arrays, Entry
+from kbridge.saving.sources import Arrays, Entry, ordinary
 
 LARGEST_INDEX = 64 << 20  # bytes
 LARGEST_TEXT = 64 << 20
@@ -43,22 +43,19 @@ class Folder:
                 self.name, place, "it is a link that leads out of the folder. Copy the folder with what it links to."
             )
         try:
-            found = os.lstat(path)
-        except OSError:
+            file = ordinary(path, self.name, place)
+        except FileNotFoundError:
             raise CorruptFileError(self.name, place, "this file is missing.") from None
-        if not stat.S_ISREG(found.st_mode):
-            raise UnsafeFileError(self.name, place, "it is no ordinary file.")
-        try:
-            return open(path, "rb"), found.st_size
         except OSError as error:
             raise CorruptFileError(self.name, place, f"it cannot be opened ({error.strerror}).") from None
+        return file, os.fstat(file.fileno()).st_size
 
     def read(self, place, most):
         file, size = self.open(place)
         with file:
             if size > most:
                 raise UnsafeFileError(self.name, place, f"it has {size:,} bytes, where at most {most:,} are read.")
-            return file.read(most)
+            return text_of(file, most)
 
 
 def is_index(path):
@@ -76,6 +73,7 @@ class Bundle(Arrays):
         self.folder, self.prefix, self.place = folder, prefix, f"{prefix}.index"
         self._fields = Fields(self.name, self.place)
         self._places, self._texts, self._sizes = {}, {}, {}
+        self._verified = set()
         items = _Table(folder.read(self.place, LARGEST_INDEX), self.name, self.place).items()
         key, header = next(items, (None, b""))
         if key != b"":
@@ -176,11 +174,20 @@ class Bundle(Arrays):
                 self.name, self._shard(place[1]), f"the bytes of {path[:200]} are damaged: their checksum is another."
             )
 
-    def read(self, path):
+    def verify(self, path):
+        self._sound(path)
+
+    def _sound(self, path):
+        """The bytes of an array, whose checksum is looked at once."""
         place = self._places[path]
         data = self._bytes(path, place)
-        if place[4] is not None:
+        if place[4] is not None and path not in self._verified:
             self._check_sum(path, place, masked_crc32c(data))
+            self._verified.add(path)
+        return data
+
+    def read(self, path):
+        place, data = self._places[path], self._sound(path)
         shape, dtype, _ = self.entries[path]
         stored = np.dtype(_DTYPES[place[0]])
         data = data.view(stored.newbyteorder(self._order)).astype(stored, copy=False)

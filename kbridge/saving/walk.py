@@ -5,6 +5,8 @@ an object goes by its class, with a number behind it from the second of a class 
 under the first path that leads to it.
 """
 
+from typing import NamedTuple
+
 from kbridge import layers, objects
 from kbridge.backend import names
 from kbridge.layers.layer import Layer
@@ -31,53 +33,78 @@ _RENAMED = {
 _OF_OPTIMIZERS = frozenset(vars(Optimizer(0.0, name="optimizer")))
 
 
-def walk(root):
+class Way(NamedTuple):
+    """How a library goes through a model.
+
+    ``backwards``: the names of attributes are taken from the last of the alphabet to the first, those of a model's
+    layers among them. ``renamed``: as ``_RENAMED``. ``synchronized``: the batches of several devices are normalized
+    together, by a class of its own.
+    """
+
+    backwards: bool
+    renamed: dict
+    synchronized: bool
+
+
+KERAS_3 = Way(False, _RENAMED, False)
+_IN_TF_KERAS = {**_RENAMED, layers.MultiHeadAttention: {name: f"_{name}" for name in _PROJECTIONS}}
+TF_KERAS = (Way(True, _IN_TF_KERAS, False), Way(True, _IN_TF_KERAS, True))
+
+
+def walk(root, way=KERAS_3):
     """Pairs (path, object) for ``root``, whose path is "", and all in it."""
     seen = set()
-    yield from _from("", root, seen)
+    yield from _from("", root, seen, way)
 
 
-def _from(path, holder, seen):
+def _from(path, holder, seen, way):
     if id(holder) in seen:
         return
     seen.add(id(holder))
     yield path, holder
-    for name, value in attributes(holder):
+    for name, value in attributes(holder, way):
         inner = f"{path}/{name}" if path else name
         if isinstance(value, _KINDS):
-            yield from _from(inner, value, seen)
+            yield from _from(inner, value, seen, way)
         elif isinstance(value, (list, tuple, dict, set)):
-            yield from _in_container(inner, value, seen)
+            yield from _in_container(inner, value, seen, way)
 
 
-def _in_container(path, container, seen):
+def _in_container(path, container, seen, way):
     counts = {}
     for item in list(container.values() if isinstance(container, dict) else container):
+        if way.backwards and id(item) in seen:
+            continue
         if isinstance(item, _KINDS):
             # a class that stands in for another is filed as that one
-            name = names.snake_case(objects.name_at_home(type(item)) or type(item).__name__)
+            name = names.snake_case(objects.class_name_at_home(type(item)))
+            if way.synchronized and isinstance(item, layers.BatchNormalization):
+                name = f"sync_{name}"
         elif isinstance(item, (list, tuple, dict, set)):
             name = "container"
         else:
             continue
         count = counts[name] = counts.get(name, -1) + 1
         inner = f"{path}/{name}_{count}" if count else f"{path}/{name}"
-        yield from (_from if isinstance(item, _KINDS) else _in_container)(inner, item, seen)
+        yield from (_from if isinstance(item, _KINDS) else _in_container)(inner, item, seen, way)
 
 
-def attributes(holder):
+def attributes(holder, way=KERAS_3):
     """Pairs (name in files, value), in the order in which they are looked at."""
     skipped = (
         _OF_MODELS if isinstance(holder, Model) else _OF_OPTIMIZERS if isinstance(holder, Optimizer) else _OF_LAYERS
     )
-    renamed = next((_RENAMED[cls] for cls in type(holder).__mro__ if cls in _RENAMED), {})
+    renamed = next((way.renamed[cls] for cls in type(holder).__mro__ if cls in way.renamed), {})
     found = {renamed.get(name, name): value for name, value in vars(holder).items() if name not in skipped}
     found.pop(None, None)
-    if isinstance(holder, (Functional, Sequential)):
+    if isinstance(holder, (Functional, Sequential)) and not way.backwards:
         yield "layers", holder.layers
         found.pop("layers", None)
     elif isinstance(holder, Model):
         found["layers"] = holder.layers
+    if way.backwards:
+        yield from ((name, found[name]) for name in sorted(found, reverse=True) if not name.startswith("__"))
+        return
     for name in sorted(found, key=lambda name: (name.startswith("_"), name)):
         if not name.startswith("__"):
             yield name, found[name]

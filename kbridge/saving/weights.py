@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import zlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,6 +18,7 @@ from kbridge.saving.parse_json import parse_json
 from kbridge.saving.parse_zip import Archive
 from kbridge.saving.safetensors import SafeTensors, write_safetensors
 from kbridge.saving.shards import Shards, write_shards
+from kbridge.saving.unzipped import Unzipped, is_unzipped
 from kbridge.saving.write_hdf5 import Hdf5Writer
 from kbridge.saving.write_old import is_old_name, write_old_weights
 
@@ -69,13 +71,14 @@ def write_weights(model, filepath, training=None):
         state.save_state(model, writer)
         if training is not None:
             arrays = []
-            writer.note(_TRAINING, json.dumps(_without_arrays(training, arrays), default=_refuse))
+            text = json.dumps(_without_arrays(training, arrays), default=_refuse)
+            writer.note(_TRAINING, f"{zlib.crc32(text.encode('utf-8')):08x}{text}")
             store = writer.store(f"{_TRAINING}_arrays", None)
             for i, array in enumerate(arrays):
                 store[str(i)] = array
 
 
-_TRAINING = "_training"
+_TRAINING = "_training"  # a checksum and a text of JSON, since HDF5 has no checksums of its own
 
 
 def _without_arrays(value, arrays):
@@ -84,7 +87,7 @@ def _without_arrays(value, arrays):
         return value.item()
     if isinstance(value, np.ndarray):
         arrays.append(value)
-        return {"__array__": len(arrays) - 1}
+        return {"__array__": [len(arrays) - 1, zlib.crc32(np.ascontiguousarray(value))]}
     if isinstance(value, Mapping):
         return {key: _without_arrays(item, arrays) for key, item in value.items()}
     return [_without_arrays(item, arrays) for item in value] if isinstance(value, (list, tuple)) else value
@@ -93,7 +96,7 @@ def _without_arrays(value, arrays):
 def _with_arrays(value, read):
     if isinstance(value, dict):
         if set(value) == {"__array__"}:
-            return read(value["__array__"])
+            return read(*value["__array__"])
         return {key: _with_arrays(item, read) for key, item in value.items()}
     return [_with_arrays(item, read) for item in value] if isinstance(value, list) else value
 
@@ -112,8 +115,8 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, mmap=False
 
     Args:
         model: a Model, built.
-        filepath: the file; a path, or a binary file object. Also the path of a folder that tf.keras saved, and the
-            prefix of a checkpoint of its ``save_weights``.
+        filepath: the file; a path, or a binary file object. Also the path of a folder that tf.keras, or
+            ``save(..., zipped=False)``, made, and the prefix of a checkpoint of tf.keras's ``save_weights``.
         skip_mismatch: whether layers that the file's weights do not fit stay as they are, with a warning.
         by_name: whether layers are found by their names, those of other names being left alone. Only in HDF5 files
             as Keras 1 and 2 wrote them.
@@ -158,13 +161,19 @@ def read_weights(model, filepath, prepare):
         if _TRAINING not in source.entries or source.entries[_TRAINING].dtype != "uint8":
             raise CorruptFileError(filepath, _TRAINING, "this part is missing.")
 
-        def read(number):
+        def read(number, checksum):
             path = f"{_TRAINING}_arrays/vars/{number}"
             if path not in source.entries:
                 raise CorruptFileError(filepath, path, "this part is missing.")
-            return source.read(path)
+            array = source.read(path)
+            if zlib.crc32(array) != checksum:
+                raise CorruptFileError(filepath, path, "it is damaged: its checksum is another.")
+            return array
 
-        found = _with_arrays(parse_json(source.read(_TRAINING).tobytes(), filepath, _TRAINING), read)
+        text = source.read(_TRAINING).tobytes()
+        if text[:8] != b"%08x" % zlib.crc32(text[8:]):
+            raise CorruptFileError(filepath, _TRAINING, "it is damaged: its checksum is another.")
+        found = _with_arrays(parse_json(text[8:], filepath, _TRAINING), read)
         prepare(found)
         state.load_state(model, source)
     return found
@@ -174,6 +183,10 @@ def read_weights(model, filepath, prepare):
 def open_source(filepath, mmap=False):
     """The ``Hdf5`` with the weights in a file."""
     name = name_of(filepath)
+    if is_unzipped(filepath):
+        with open_weights(Unzipped(filepath)) as source:
+            yield source
+        return
     with opened(filepath) as file:
         kind = content(file)
         if kind == "zip":
@@ -197,6 +210,8 @@ def _load_list(model, source):
     expected = [tuple(variable.shape) for variable in model.weights]
     if shapes != expected:
         raise CorruptFileError(source.name, "", f"its arrays have the shapes {shapes}, and the model's are {expected}.")
+    for path in source.entries:
+        source.verify(path)
     for i, variable in enumerate(model.weights):
         state.put(variable, source.read(f"arr_{i}").astype(numpy_dtype(variable.dtype), copy=False))
 

@@ -24,6 +24,10 @@ class Hdf5Writer:
             group.attrs["name"] = str(name)
         return _Store(group)
 
+    def keep(self, path, array):
+        """Put an array where it was in another file."""
+        self._file.create_dataset(path, data=array)
+
     def note(self, name, text):
         """Add a text of our own, which other readers do not look at."""
         self._file.create_dataset(name, data=np.frombuffer(text.encode("utf-8"), "uint8"))

@@ -1,15 +1,16 @@
 """Whole models and weights as HDF5 files in the layout of Keras 2, which Keras 3 and tf.keras read too."""
 
 import json
-import warnings
 
 import numpy as np
 
 from kbridge import __version__, losses, objects
 from kbridge.layers.layer import Layer
 from kbridge.saving import atomic, eras
+from kbridge.saving.check import tell_of_lambdas
 from kbridge.saving.old_configs import RECURRENT
 from kbridge.saving.old_weights import one_by_one, weights_of
+from kbridge.saving.to_tensorflow import function_of
 from kbridge.saving.write_hdf5 import as_array
 
 KERAS_2, KERAS_3 = "2.19.0", "3.15.1"  # whose words a file is in
@@ -29,7 +30,24 @@ _UNKNOWN_THEN = {
     "use_cudnn": (None, "auto", True, False),
     "autocast": (True,),
 }
-_FUNCTIONS = {op: (function, parameters) for function, (op, parameters) in reversed(list(eras.FUNCTIONS.items()))}
+_FORMAT = {"data_format": ("channels_last", None)}
+_HASHED = {"oov_method": ("floormod",), "salt": (None,)}
+# the same of single classes
+_UNKNOWN_TO = {
+    **dict.fromkeys(("ZeroPadding1D", "Cropping1D", "UpSampling1D"), _FORMAT),
+    **dict.fromkeys(("CenterCrop", "RandomCrop", "RandomFlip", "RandomRotation", "RandomTranslation"), _FORMAT),
+    **dict.fromkeys(("RandomBrightness", "RandomHeight", "RandomWidth", "Rescaling"), _FORMAT),
+    "RandomZoom": _FORMAT,
+    "RandomContrast": {**_FORMAT, "value_range": ([0, 255], (0, 255))},
+    **dict.fromkeys(("StringLookup", "IntegerLookup"), _HASHED),
+    "Resizing": {
+        **_FORMAT,
+        "pad_to_aspect_ratio": (False,),
+        "fill_mode": ("constant",),
+        "fill_value": (0.0,),
+        "antialias": (False,),
+    },
+}
 _WITHOUT_SEED = (*RECURRENT, "LSTMCell", "GRUCell", "SimpleRNNCell", "MultiHeadAttention", "Attention")
 
 
@@ -142,12 +160,8 @@ def old_config(model):
         described = objects.serialize_keras_object(model)
     doubts.tell(model)
     described.pop("compile_config", None)
-    if lambdas:
-        warnings.warn(
-            f"Model '{model.name}' holds {len(lambdas)} lambda(s), and code is not written into files. To load it "
-            f"again, pass each function under its layer's name: load_model(..., custom_objects={{name: function}}).",
-            stacklevel=4,
-        )
+    tell_of_lambdas(model, described)
+    _tell_what_was_learned(described, model)
     writer = _Writer()
     config = writer.value(described, model)
     if writer.slopes == {"1/6", "0.2"}:
@@ -155,12 +169,26 @@ def old_config(model):
             f"Model '{model.name}' uses both hard_sigmoid of today and that of Keras 2, which have one name in an HDF5 "
             f"file. Write: model.save('....keras')."
         )
+    if writer.new and not lambdas:
+        return described, KERAS_3  # Keras 2 could not read it in any words
     return config, KERAS_3 if "1/6" in writer.slopes else KERAS_2
+
+
+def _tell_what_was_learned(described, model):
+    """Put learned vocabularies into the config: beside it such a file has place for weights alone."""
+    known = {layer.name: layer for layer in model.layers}
+    for one in described["config"]["layers"]:
+        layer = known.get(one["config"].get("name")) if isinstance(one["config"], dict) else None
+        if hasattr(layer, "learned_config"):
+            one["config"].update(layer.learned_config())
+        elif getattr(layer, "_plan", None) is not None and "layers" in one["config"]:
+            _tell_what_was_learned(one, layer)
 
 
 class _Writer:
     def __init__(self):
         self.slopes = set()
+        self.new = False  # whether there are layers that Keras 2 never had
 
     def value(self, value, model=None):
         if isinstance(value, (list, tuple)):
@@ -193,9 +221,11 @@ class _Writer:
     def _plain(self, value, layer=None):
         name = value.get("registered_name") or value["class_name"]
         name = value["class_name"] if name.startswith("keras") else name
+        self.new |= name in eras.SINCE_KERAS_3
         branches = [one for one in getattr(layer, "branches", ()) if isinstance(one, Layer)]  # models that it joins
-        joined = value["config"]["layers"] if branches else ()
-        config = {key: self._inner(item) for key, item in value["config"].items() if item is not joined}
+        joined = value["config"]["layers"] if branches else []
+        own = not str(value.get("module")).startswith("keras")
+        config = {key: self._inner(item, own) for key, item in value["config"].items() if item is not joined}
         if branches:
             config["layers"] = [self.value(*pair) for pair in zip(joined, branches)]
         if name == "InputLayer":
@@ -215,17 +245,22 @@ class _Writer:
             config.pop("renorm_momentum", None)
         if name in _WITHOUT_SEED:
             config.pop("seed", None)
-        config = {k: v for k, v in config.items() if k not in _UNKNOWN_THEN or v not in _UNKNOWN_THEN[k]}
+        if name == "Discretization" and config.get("bin_boundaries") is not None:
+            config["num_bins"] = None
+        unknown = {**_UNKNOWN_THEN, **_UNKNOWN_TO.get(name, {})}
+        config = {k: v for k, v in config.items() if k not in unknown or v not in unknown[k]}
         return {"class_name": name, "config": config}
 
-    def _inner(self, value):
-        """An object within a layer's config: Keras 3 looks for its module."""
+    def _inner(self, value, own=False):
+        """An object within a layer's config: Keras 3 looks for its module. In an ``own`` class, functions too."""
+        if own and isinstance(value, dict) and value.get("class_name") == "function":
+            return value
         found = self.value(value)
         if isinstance(value, dict) and isinstance(found, dict) and "class_name" in found:
             module = value.get("module")
             found.update(module=module, registered_name=value.get("registered_name"))
         if isinstance(value, list):
-            return [self._inner(item) for item in value]
+            return [self._inner(item, own) for item in value]
         return found
 
     def _layers_of(self, model):
@@ -279,20 +314,22 @@ class _Nodes:
 
     def function(self, layer):
         """An op that stands alone: as tf.keras writes it where it can, else in the words of Keras 3."""
-        function, parameters = _FUNCTIONS.get(layer["class_name"], (None, ()))
-        config = {key: value for key, value in layer["config"].items() if key != "name"}
-        args = [call["args"] for call in layer["inbound_nodes"]]
-        if config or any(len(one) != len(parameters) or not all(map(_simple, one)) for one in args):
+        written = [function_of(layer, call) for call in layer["inbound_nodes"]]
+        if None in written or not written or not all(_has_words(one) for one in written):
             return {**layer, "inbound_nodes": self.renumbered(layer["inbound_nodes"])}
-        found = {"name": layer["name"], "trainable": True, "dtype": "float32", "function": function}
+        name = written[0][0]
+        found = {"name": layer["name"], "trainable": True, "dtype": "float32", "function": name}
+        kind = "SlicingOpLambda" if name.endswith("getitem") else "TFOpLambda"
         calls = []
-        for first, *more in args:
-            kwargs = {name: self._argument(value) for name, value in zip(parameters[1:], more)}
-            first = (
-                self._number(first["config"]["keras_history"]) if _is_symbol(first) else ["_CONSTANT_VALUE", -1, first]
-            )
-            calls.append([*first, {**kwargs, "name": None}])
-        return {"class_name": "TFOpLambda", "config": found, "name": layer["name"], "inbound_nodes": calls}
+        for _, first, more in written:
+            kwargs = {key: self._argument(value) for key, value in more.items()}
+            several = isinstance(first, (list, tuple)) and any(map(_is_symbol, first))
+            nodes = [[*self._node(item), kwargs] for item in (first if several else [first])]
+            calls.append(nodes if several else nodes[0])
+        return {"class_name": kind, "config": found, "name": layer["name"], "inbound_nodes": calls}
+
+    def _node(self, value):
+        return self._number(value["config"]["keras_history"]) if _is_symbol(value) else ["_CONSTANT_VALUE", -1, value]
 
     def renumbered(self, value):
         """Nodes in the form of Keras 3, calls counted as in that of Keras 2."""
@@ -301,11 +338,14 @@ class _Nodes:
         return [self.renumbered(item) for item in value] if isinstance(value, (list, tuple)) else value
 
     def ends(self, structure):
+        """Where the graph begins or ends: a list, or a dict."""
+        found = self._ends(structure)
+        return [found] if _is_history(structure) else found
+
+    def _ends(self, structure):
         if isinstance(structure, dict):
-            return {key: self.ends(item) for key, item in structure.items()}
-        if isinstance(structure, (list, tuple)) and len(structure) == 3 and isinstance(structure[0], str):
-            return [self._number(structure)]
-        return [self._number(history) for history in structure]
+            return {key: self._ends(item) for key, item in structure.items()}
+        return self._number(structure) if _is_history(structure) else [self._ends(item) for item in structure]
 
     def call(self, call, layer):
         args, kwargs = list(call["args"]), {k: v for k, v in call["kwargs"].items() if v is not None}
@@ -332,8 +372,17 @@ class _Nodes:
         return self.writer.value(value)
 
 
-def _simple(value):
-    return _is_symbol(value) or isinstance(value, (int, float))
+def _is_history(value):
+    return isinstance(value, (list, tuple)) and len(value) == 3 and isinstance(value[0], str)
+
+
+def _has_words(value):
+    """Whether it is made of symbols and plain data alone."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_has_words, value))
+    if isinstance(value, dict) and "config" in value:
+        return _is_symbol(value)
+    return all(map(_has_words, value.values())) if isinstance(value, dict) else True
 
 
 def _is_symbol(value):
@@ -359,8 +408,15 @@ def _training(model):
     """How ``model`` is trained, in the words of Keras 2; None if it is not compiled."""
     if getattr(model, "optimizer", None) is None:
         return None
-    config = model.get_compile_config()
-    if not config:
+    with objects.unnamed() as lambdas:
+        config = model.get_compile_config()
+    if lambdas:
+        objects.warn(
+            f"Model '{model.name}' is saved, but not how it is trained: its loss or a metric is a lambda, and code is "
+            f"not written into files. Define it with `def` at the top of a module, and decorate it, before saving, "
+            f"with @register_keras_serializable(). Or write model.compile(...) after loading."
+        )
+    if not config or lambdas:
         return None
     writer = _Writer()
     found = {key: writer.value(config.get(key)) for key in ("metrics", "weighted_metrics", "loss_weights")}

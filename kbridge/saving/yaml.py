@@ -8,19 +8,22 @@ import json
 import re
 
 from kbridge.saving.errors import CorruptFileError, UnsafeFileError
-from kbridge.saving.parse_json import DEEPEST, LARGEST, LONGEST_NUMBER
+from kbridge.saving.parse_json import DEEPEST, LONGEST_NUMBER
 
-MOST_VALUES = 1_000_000  # those that stand again for an anchor included
+LARGEST = 4 << 20  # characters
+MOST_VALUES = 200_000  # those that stand again for an anchor included
 
 _KEY = re.compile(
-    r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s\[\]{},#&*!|>%@`"'?-][^#]*?|-?[^\s\[\]{},'"]+?)\s*:(?:\s+|$)"""
+    r"""(?:("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*|([^\s\[\]{},#&*!|>%@`"'?-][^#]*?|-?[^\s\[\]{},'"]+?)):(?:\s+|$)"""
 )
 _LONGEST_KEY = 1000  # characters
-_MOST_WORK = 1 << 28  # characters looked at, in values that take several lines
+_MOST_WORDS = 2 * MOST_VALUES  # of one value, signs included
+_DASHES = re.compile(rf"(?:- +){{{DEEPEST}}}")
 _PROPERTY = re.compile(r"(&|!)([^\s\[\]{},]*)\s*")
 _ALIAS = re.compile(r"\*([\w-]+)\s*")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)\Z")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
+_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "on", "On"), True),
@@ -47,7 +50,7 @@ class _Reader:
             self.lines = self.lines if self.lines[0] else self.lines[1:]
         self.at = 0
         self.anchors = {}
-        self.count = self.work = 0
+        self.count = 0
 
     def _corrupt(self, why):
         return CorruptFileError(self.name, self.place, f"it is no YAML that is read here: {why}")
@@ -66,12 +69,6 @@ class _Reader:
         if self.count > MOST_VALUES:
             raise self._unsafe(f"it holds more than {MOST_VALUES:,} values.")
         return value
-
-    def _looked_at(self, text):
-        self.work += len(text)
-        if self.work > _MOST_WORK:
-            raise self._unsafe("its values go on over too many lines.")
-        return text
 
     def _indent(self):
         line = self.lines[self.at]
@@ -98,6 +95,8 @@ class _Reader:
 
     def _sequence(self, indent, depth):
         found = self._counted([])
+        if _DASHES.match(self.lines[self.at], indent):
+            raise self._unsafe(f"it is nested more than {DEEPEST} deep.")
         while self._here(indent) and (self.lines[self.at][indent:] + " ").startswith("- "):
             rest = self.lines[self.at][indent + 1 :]
             inner = len(rest) - len(rest.lstrip()) + 1
@@ -115,7 +114,7 @@ class _Reader:
             match = _KEY.match(line[:_LONGEST_KEY])
             if match is None or line.startswith("- "):
                 break
-            key = self._key(match[1])
+            key = self._quoted_text(match[1]) if match[1] else match[2].strip()
             if key in found:
                 raise self._unsafe(f"the key {key[:60]!r} stands twice in one mapping.")
             found[key] = self._value(line[match.end() :], indent, depth, indent + 1, in_mapping=True)
@@ -127,12 +126,10 @@ class _Reader:
     def _value(self, text, indent, depth, least, in_mapping=False):
         """The value that ``text``, the rest of the line, begins."""
         anchor = None
-        while match := _PROPERTY.match(text):
-            if match[1] == "&":
-                anchor = match[2]
-            elif match[2] not in _TAGS:
-                raise self._unsafe(f"the tag !{match[2][:60]} asks for an object, and none is made.")
-            text = text[match.end() :]
+        for _ in "&!":  # one of each at most
+            if match := _PROPERTY.match(text):
+                anchor = self._property(match[1], match[2]) or anchor
+                text = text[match.end() :]
         before = self.count
         if not text or text.startswith("#"):
             self.at += 1
@@ -144,14 +141,22 @@ class _Reader:
         elif text[0] in "[{":
             found = self._flow(text, depth)
         elif text[0] in "'\"":
-            found = self._counted(self._quoted(text))
-        elif text[0] in "|>?@`%":
+            found = self._counted(self._quoted_text(self._words_of(text)[0]))
+        elif text[0] in "|>?@`%&!":
             raise self._corrupt(f"{text[:20]!r} is not understood.")
         else:
             found = self._counted(self._plain(text, least))
         if anchor is not None:
             self.anchors[anchor] = found, self.count - before
         return found
+
+    def _property(self, sign, name):
+        """The name of an anchor; of a tag, nothing."""
+        if sign == "&":
+            return name
+        if name not in _TAGS:
+            raise self._unsafe(f"the tag !{name[:60]} asks for an object, and none is made.")
+        return None
 
     def _again(self, name):
         if name not in self.anchors:
@@ -176,47 +181,35 @@ class _Reader:
             return int(text.replace("_", ""))
         return float(text.replace("_", "")) if _FLOAT.match(text) else text
 
-    def _quoted(self, text):
-        """A quoted text that may go on in the next lines; what follows it on its line is nothing."""
-        pattern = r'"(?:[^"\\]|\\.)*"' if text[0] == '"' else r"'(?:[^']|'')*'(?!')"
-        while not (match := re.match(pattern, self._looked_at(text), re.DOTALL)):
+    def _words_of(self, text):
+        """The words of what begins with a quotation mark or a bracket, over as many lines as it takes."""
+        words = _Words()
+        while not words.take(text):
+            if len(words.found) > _MOST_WORDS:
+                raise self._unsafe(f"it holds more than {MOST_VALUES:,} values.")
             self.at += 1
             if self.at >= len(self.lines):
-                raise self._corrupt("a quotation has no end.")
-            more = self.lines[self.at].strip()
-            text = text[:-1] + more.removeprefix("\\") if text.endswith("\\") else f"{text} {more}"
-        if text[match.end() :].split(" #")[0].strip():
-            raise self._corrupt(f"{text[match.end() :][:40]!r} follows a quotation.")
+                raise self._corrupt("a quotation has no end, or a bracket is not closed.")
+            text = self.lines[self.at].strip()
+        if words.rest and not words.rest.startswith("#"):
+            raise self._corrupt(f"{words.rest[:40]!r} follows a quotation or a closing bracket.")
         self.at += 1
-        return self._quoted_text(match[0])
+        return words.found
 
     def _quoted_text(self, text):
         if text[0] == "'":
             return text[1:-1].replace("''", "'")
-        text = re.sub(r"\\x([0-9a-fA-F]{2})", r"\\u00\1", text.replace("\\ ", " ").replace("\\0", "\\u0000"))
         try:
-            return json.loads(text, strict=False)
+            return json.loads(_ESCAPE.sub(_in_json, text), strict=False)
         except ValueError:
             raise self._corrupt(f"{text[:40]!r} is not understood.") from None
 
     # -- lists and mappings in brackets, over as many lines as they take
 
     def _flow(self, text, depth):
-        parts, tokens = [], None
-        while True:
-            parts.append(text)
-            tokens, closed = None, False
-            if "]" in text or "}" in text:
-                tokens, closed = _tokens(self._looked_at(" ".join(parts)))
-            self.at += 1
-            if closed:
-                break
-            if self.at >= len(self.lines):
-                raise self._corrupt("a bracket is not closed.")
-            text = self.lines[self.at].strip()
-        self._tokens, self._next = tokens, 0
+        self._tokens, self._next = self._words_of(text), 0
         found = self._item(depth)
-        if self._next != len(tokens):
+        if self._next != len(self._tokens):
             raise self._corrupt("something follows a closing bracket.")
         return found
 
@@ -226,10 +219,7 @@ class _Reader:
         token = self._take()
         anchor = None
         while token[0] in "&!":
-            if token[0] == "&":
-                anchor = token[1:]
-            elif token[1:] not in _TAGS:
-                raise self._unsafe(f"the tag {token[:60]} asks for an object, and none is made.")
+            anchor = self._property(token[0], token[1:]) or anchor
             token = self._take()
         before = self.count
         if token == "[":
@@ -280,31 +270,63 @@ class _Reader:
             raise self._corrupt(f"a comma is missing before {self._peek()[:40]!r}.")
 
 
-_TOKEN = re.compile(
-    r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[\[\]{},]|:(?=\s|[\[\]{},]|$)|[&*!][^\s\[\]{},]*|(?:[^\s\[\]{},:]|:(?=\S))"""
-    r"""(?:[^\[\]{},:\n]|:(?=[^\s\[\]{},]))*)"""
-)
+def _in_json(escape):
+    """An escape as JSON writes it."""
+    return f"\\u00{escape[1]}" if escape[1] else {" ": " ", "0": "\\u0000"}.get(escape[2], escape[0])
 
 
-def _tokens(text):
-    """(the words of a flow value, whether all its brackets are closed at the end)."""
-    found, place, depth = [], 0, 0
-    text = text.rstrip()
-    while place < len(text):
-        match = _TOKEN.match(text, place)
-        if match is None:
-            return found, False
-        token = match[1].strip()
-        if token in ("[", "{"):
-            depth += 1
-        elif token in ("]", "}"):
-            depth -= 1
-        found.append(token)
-        place = match.end()
-        if depth == 0:
-            rest = text[place:].strip()
-            return found, not rest or rest.startswith("#")
-    return found, False
+_SIGN = re.compile(r"[\[\]{},]|:(?=\s|[\[\]{},]|$)|[&*!][^\s\[\]{},]*")
+_MORE = {  # what goes on with a word that begins with a quotation mark, or with none
+    '"': re.compile(r'(?:[^"\\]|\\.)*'),
+    "'": re.compile(r"(?:[^']|'')*"),
+    "": re.compile(r"(?:[^\[\]{},:\n]|:(?=[^\s\[\]{},]))*"),
+}
+
+
+class _Words:
+    """``found``: the words of a value in brackets or quotation marks. ``rest``: what follows it on its last line."""
+
+    def __init__(self):
+        self.found, self.rest = [], ""
+        self._depth = 0
+        self._begun, self._parts = None, []  # the mark that a word began with which may go on, and its parts
+
+    def take(self, line):
+        """Take in one more line; whether the value ends in it."""
+        place = 0
+        while place < len(line) and len(self.found) <= _MOST_WORDS:
+            if self._begun is not None:
+                place = self._go_on(line, place)
+            elif line[place].isspace():
+                place += 1
+            elif match := _SIGN.match(line, place):
+                self.found.append(match[0])
+                self._depth += (match[0] in ("[", "{")) - (match[0] in ("]", "}"))
+                place = match.end()
+            else:
+                self._begun = line[place] if line[place] in "\"'" else ""
+                place += len(self._begun)
+                continue
+            if self._begun is None and self._depth == 0:
+                self.rest = line[place:].strip()
+                return True
+        return False
+
+    def _go_on(self, line, place):
+        mark = self._begun
+        part = _MORE[mark].match(line, place)
+        place = part.end()
+        self._parts.append(part[0])
+        if place == len(line):
+            self._parts.append(" ")  # for the end of the line
+        elif mark == '"' and line[place] == "\\":  # which it takes away
+            place += 1
+        else:
+            word = "".join(self._parts)
+            self.found.append(f"{mark}{word}{mark}" if mark else word.strip())
+            self._begun, self._parts = None, []
+            place += len(mark)
+        return place
 
 
 def dump(value):

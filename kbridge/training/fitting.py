@@ -1,6 +1,8 @@
 """``fit``: epochs of steps, run in as large pieces as the callbacks and the engine allow."""
 
+import contextlib
 import itertools
+import operator
 import time
 
 from kbridge import config
@@ -120,9 +122,12 @@ class Run:
             "callbacks": self.callbacks.get_state(),
         }
 
-    def resume(self, position):
-        """Go on at a ``position`` of an earlier run; the variables are the caller's to set."""
-        self.epoch, self.skip = position["epoch"], position["step"]
+    def resume(self, position, guard=contextlib.nullcontext):
+        """Go on at a ``position`` of an earlier run; the variables are the caller's to set.
+
+        Callbacks are given what they knew later, within ``guard()``.
+        """
+        self.epoch, self.skip = map(operator.index, (position["epoch"], position["step"]))
         self.fresh = self.skip > 0  # the metrics hold the steps that are done
         self.data.set_state(position["data"])
         self.began = position["data"]
@@ -130,6 +135,7 @@ class Run:
         self.model.stop_training = position["stopped"]
         self.found = position["logs"]
         self.left_off = position
+        self.guard = guard
 
     def all_epochs(self):
         model, callbacks = self.model, self.callbacks
@@ -139,7 +145,8 @@ class Run:
         self.kept = bool(keepers)
         callbacks.on_train_begin()
         if self.left_off is not None:
-            callbacks.set_state(self.left_off["callbacks"])
+            with self.guard():
+                callbacks.set_state(self.left_off["callbacks"])
         logs = {}
         try:
             # (an epoch that was stopped in its midst has its end yet to come)

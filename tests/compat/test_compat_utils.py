@@ -8,6 +8,7 @@ import pickle
 import tarfile
 import threading
 import time
+import types
 import zipfile
 
 import h5py
@@ -127,9 +128,13 @@ def test_functions():
     assert utils2.has_arg(f, "a") and utils2.has_arg(f, "c")
     assert not utils2.has_arg(f, "d") and utils2.has_arg(f, "d", accept_all=True)
     assert utils2.getargspec(f)[:3] == (["a", "b"], None, "rest")
-    for refused in (lambda: utils2.func_dump(f), lambda: utils1.func_load("code")):
-        with pytest.raises(NotImplementedError, match="custom_objects"):
-            refused()
+    scale = 3
+    text, defaults, closure = dumped = utils2.func_dump(lambda x, y=2: K.sum(x) * y * scale)  # noqa: F821
+    assert isinstance(text, str) and (defaults, closure) == ((2,), (3,))
+    loaded = utils1.func_load(dumped, globs={"K": types.SimpleNamespace(sum=sum)})
+    assert loaded([1, 1]) == 12 and loaded.__name__ == "<lambda>"
+    with pytest.raises(ValueError, match="another version of Python"):
+        utils1.func_load("code")
 
 
 class Scaled:

@@ -24,10 +24,18 @@ def cases(aim):
     for name, told, expected, advisory in _compiled(aim):
         data = partial(_trained, told)
         yield f"{name} in .h5", "model", data, ".h5", expected, advisory
+    for name, change in _of_tensorflow():
+        old = partial(_old_text, change)
+        yield f"{name} in .h5", "model", lambda old=old: old_file(old()), ".h5", "harmless"
+        yield f"{name} in old JSON", "json", lambda old=old: old().encode(), ".json", "harmless"
     yield from _texts()
 
 
 # -- containers
+
+
+def _old_text(change):
+    return json.dumps(changed(good.old_config(), change))
 
 
 def _trained(told):
@@ -103,24 +111,24 @@ def _layers(aim):
     """(name, description of a layer, what should come of it, advisory)."""
     # code
     code = "CVE-2024-3660"
-    yield "Lambda of bytecode", _layer("Lambda", function=_LAMBDA), "unsafe", code
-    yield "Lambda with a mask of bytecode", _layer("Lambda", function="relu", mask=_LAMBDA), "unsafe", code
-    yield "Lambda with a shape of bytecode", _layer("Lambda", function="relu", output_shape=_LAMBDA), "unsafe", code
+    yield "Lambda of bytecode", _layer("Lambda", function=_LAMBDA), "unasked", code
+    yield "Lambda with a mask of bytecode", _layer("Lambda", function="relu", mask=_LAMBDA), "unasked", code
+    yield "Lambda with a shape of bytecode", _layer("Lambda", function="relu", output_shape=_LAMBDA), "unasked", code
     for part in ("activation", "kernel_initializer", "bias_regularizer", "kernel_constraint"):
-        yield f"bytecode as {part}", _dense(**{part: _LAMBDA}), "unsafe", code
+        yield f"bytecode as {part}", _dense(**{part: _LAMBDA}), "unasked", code
     wrapped = _layer("TimeDistributed", layer=_layer("Lambda", function=_LAMBDA))
-    yield "Lambda of bytecode within another layer", wrapped, "unsafe", code
+    yield "Lambda of bytecode within another layer", wrapped, "unasked", code
     inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [_layer("Lambda", function=_LAMBDA)]}}
-    yield "Lambda of bytecode within a model within", inner, "unsafe", code
+    yield "Lambda of bytecode within a model within", inner, "unasked", code
     old = "CVE-2025-9905"
     for function in ([_CODE, None, None], [_CODE, [1], [2]]):
         described = _layer("Lambda", function=function, function_type="lambda", module="canary_module", arguments={})
-        yield f"Lambda of old bytecode {len(str(function))}", described, "unsafe", old
-    yield "Lambda of old bytecode that tells no type", _layer("Lambda", function=[_CODE, None, None]), "unsafe", old
+        yield f"Lambda of old bytecode {len(str(function))}", described, "unasked", old
+    yield "Lambda of old bytecode that tells no type", _layer("Lambda", function=[_CODE, None, None]), "unasked", old
     shaped = _layer("Lambda", function="relu", output_shape=[_CODE, None, None], output_shape_type="lambda")
     yield "Lambda of old with a shape of bytecode", shaped, "refused", old
     masked = _layer("Lambda", function="relu", mask=[_CODE, None, None], mask_type="lambda", function_type="function")
-    yield "Lambda of old with a mask of bytecode", masked, "unsafe", old
+    yield "Lambda of old with a mask of bytecode", masked, "unasked", old
     by_name = _layer("Lambda", function="run", function_type="function", module="canary_module")
     yield "Lambda of a function by module", by_name, "refused", old
     merge = _layer("Merge", mode=_CODE, mode_type="lambda", concat_axis=-1, dot_axes=-1, output_shape=[3])
@@ -149,6 +157,29 @@ def _layers(aim):
         yield f"{name} as name", _dense(activation=name), "refused", imports
         registered = {**_dense(), "class_name": "Mine", "registered_name": name}
         yield f"{name} as registered name", registered, "refused", imports
+
+    for module, name in (
+        ("keras.utils", "func_load"),
+        ("keras.src.utils.python_utils", "func_load"),
+        ("kbridge.bytecode", "loaded"),
+        ("kbridge.compat.generic", "func_load"),
+        ("keras.saving", "KerasFileEditor"),
+        ("keras.export", "ExportArchive"),
+        ("keras.src.saving.saving_lib", "load_model"),
+    ):
+        told = {"filepath": "secret.txt", "code": _CODE, "text": _CODE, "name": "x"}
+        yield f"{module}.{name} as layer", _named(module, name, "class", told), "refused", imports
+        lambda_ = _layer("Lambda", function=_named(module, name), arguments={"code": _CODE, "text": _CODE})
+        yield f"{module}.{name} in a Lambda", lambda_, "refused", imports
+    for name in ("Lambda", "keras>Lambda", "Custom>Lambda"):
+        described = {**_layer("Mine", function=[_CODE, None, None], function_type="lambda"), "registered_name": name}
+        yield f"bytecode of a layer registered as {name}", described, "refused", old
+        described = {**_layer(name, function=[_CODE, None, None], function_type="lambda"), "registered_name": name}
+        yield f"bytecode of a {name}", described, "refused", old
+    for module in ("keras.legacy.layers", "tf_keras.layers", "keras.src.layers.core.lambda_layer", "canary_module"):
+        yield f"Lambda of {module}", _layer("Lambda", module, function=_LAMBDA), "unasked", code
+    yield "bytecode that says only what it is", _dense(activation={"value": _CODE}), "refused", code
+    yield "bytecode without its config", _dense(activation={"class_name": "__lambda__"}), "refused", code
 
     # functions of Keras that have effects
     get = "CVE-2025-8747"
@@ -294,6 +325,10 @@ def _layers(aim):
         ("RandomGrayscale", {"factor": 10**30}),
         ("AugMix", {"num_chains": 10**9, "chain_depth": [10**9, 10**9]}),
         ("RandAugment", {"num_ops": 10**9}),
+        ("MelSpectrogram", {}),
+        ("AdaptiveMaxPooling1D", {"output_size": 10**7}),
+        ("IntegerLookup", {"vocabulary": [k * (2**61 - 1) for k in range(20_000)]}),  # all of one hash
+        ("StackedRNNCells", {"cells": [_layer("StackedRNNCells", cells=[_layer("LSTMCell", units=4)] * 3)] * 3}),
     ):
         yield f"{name} of {str(told)[:60]}", _layer(name, **told), "harmless", size
     for initializer in (
@@ -440,6 +475,8 @@ def _wholes(aim):
     itself = [first, _called("b", _call("b"))]
     yield "a layer called on itself", _graph(itself, [["a", 0, 0]], [["b", 0, 0]]), "refused", None
     absent = [first, _called("b", _call("nowhere"))]
+    for depth in (8, 14, 40):
+        yield f"{depth} models called twice in one another", _doubled(depth), "harmless", None
     yield "a layer called on none", _graph(absent, [["a", 0, 0]], [["b", 0, 0]]), "refused", None
     for index in (10**30, "0", None, 1.5, [0], 5):
         wrong = [first, _called("b", [["a", index, 0, {}]])]
@@ -465,6 +502,26 @@ def _wholes(aim):
     yield "a chain of 200", _graph(chain, [["a", 0, 0]], [["d199", 0, 0]]), "harmless", None
     back = [first] + [_called(f"d{i}", _call(f"d{i + 1}")) for i in range(300)] + [_called("d300", _call("a"))]
     yield "a chain of 300 from behind", _graph(back, [["a", 0, 0]], [["d0", 0, 0]]), "harmless", None
+
+
+def _doubled(depth):
+    """A model that calls one twice, which calls one twice, and so on."""
+
+    def model(number):
+        source, name = f"a{number}", f"m{number}"
+        first = _called(source, kind="InputLayer", batch_input_shape=[None, 4])
+        inner = _called(name, _call(source), kind="Activation", activation="relu")
+        if number:
+            inner = {**model(number - 1), "name": name, "inbound_nodes": [_call(source), _call(name)]}
+            inner["config"]["name"] = name
+        config = {
+            "layers": [first, inner],
+            "input_layers": [[source, 0, 0]],
+            "output_layers": [[name, number and 1, 0]],
+        }
+        return {"class_name": "Functional", "config": {"name": f"m{number + 1}", **config}}
+
+    return lambda config: model(depth)
 
 
 def _of_today(aim):
@@ -510,12 +567,20 @@ def _of_today(aim):
         ("vectorized_map", []),
         ("ScatterUpdate", [[10**30], 3]),
         ("Expm", []),
+        ("split", [10**8]),
+        ("tensordot", [[1.0] * 4, 10**8]),
+        ("diff", [10**9]),
+        ("repeat", [[10**9] * 4, 1]),
+        ("pad", [[[0, 0], [10**9, 10**9]], "reflect"]),
+        ("extract_sequences", [3, 10**9]),
+        ("one_hot", [10**12]),
         ("Kron", [{"class_name": "__numpy__", "config": {"value": [[1.0] * 1000] * 100, "dtype": "float32"}}]),
         ("Vander", [10**12]),
         ("Diag", [10**9]),
         ("Eye", [10**6]),
     ):
-        yield f"a node of {name} with {str(args)[:40]}", node("keras.ops", name, *args), "harmless", None
+        module = "kbridge.ops" if name.islower() else "keras.src.ops.numpy"
+        yield f"a node of {name} with {str(args)[:40]}", node(module, name, *args), "harmless", None
 
     def compiled(key, value):
         def change(config):
@@ -566,11 +631,46 @@ def _of_today(aim):
     yield "a FeatureSpace of a vocabulary's path", lambda c: space, "refused", "CVE-2025-12058"
 
 
+def _of_tensorflow():
+    """Changes of a config into a graph of TensorFlow's functions, each called on what the one before gives."""
+    huge, before = 10**9, object()
+    size = [("shape", {}), ("__operators__.getitem", {"slice_spec": 1})]
+    many = [("math.multiply", {"y": before})] * 40
+    for name, shape, *functions in (
+        ("a size squared 40 times", [None, 4], *size, *many, ("ones", {})),
+        ("a large size", [None, 4], *size, ("math.multiply", {"y": huge}), ("range", {})),
+        ("a tile", [None, 4], ("tile", {"multiples": [1, huge]})),
+        ("a repeat of each", [None, 4], ("repeat", {"repeats": [huge] * 4, "axis": 1})),
+        ("a split", [None, 4], ("split", {"num_or_size_splits": 10**8, "axis": 1})),
+        ("a split into none", [None, 4], ("split", {"num_or_size_splits": [0] * 100_000, "axis": 1})),
+        ("an unstack", [None, 10**8], ("unstack", {"axis": 1})),
+        ("a tensordot", [None, 4], ("tensordot", {"b": before, "axes": 10**8})),
+        ("a mirrored margin", [None, 4], ("pad", {"paddings": [[0, 0], [huge, huge]], "mode": "REFLECT"})),
+        ("a mask", [None, 4], ("sequence_mask", {"maxlen": huge})),
+        ("an image", [None, 4, 4, 3], ("image.resize", {"size": [huge, huge]})),
+        ("os.system", [None, 4], ("os.system", {"command": "touch effect"})),
+        ("a file", [None, 4], ("io.write_file", {"filename": "effect", "contents": "x"})),
+        ("a file that is read", [None, 4], ("io.read_file", {"filename": "secret.txt"})),
+        ("a function of Python", [None, 4], ("py_function", {"func": "eval"})),
+    ):
+
+        def change(config, shape=shape, functions=functions):
+            layers, last = [_called("a", kind="InputLayer", batch_input_shape=shape)], "a"
+            for i, (function, told) in enumerate(functions):
+                told = {key: [last, 0, 0] if value is before else value for key, value in told.items()}
+                layers.append(_called(f"f{i}", [last, 0, 0, told], kind="TFOpLambda", function=function))
+                last = f"f{i}"
+            whole = {"name": "graph", "layers": layers, "input_layers": [["a", 0, 0]], "output_layers": [[last, 0, 0]]}
+            return {"class_name": "Functional", "config": whole}
+
+        yield f"TensorFlow's function: {name}", change
+
+
 def _told(aim):
     """(name, (part of what is compiled, its description, what should come of it, advisory))."""
     code, imports = "CVE-2024-3660", "CVE-2025-1550"
     for part in ("optimizer", "loss", "metrics"):
-        yield "bytecode", (part, _LAMBDA, "unsafe", code)
+        yield "bytecode", (part, _LAMBDA, "unasked", code)
         yield "os.system", (part, _named("os", "system"), "refused", imports)
         yield "canary_module.run", (part, _named("canary_module", "run"), "refused", imports)
         yield "canary_module.Run", (part, _named("canary_module", "run", "class"), "refused", imports)
@@ -611,7 +711,7 @@ def _compiled(aim):
             told = {"optimizer_config": {"class_name": "SGD", "config": {}}, "loss": "mse"}
             told[key] = [described] if "metrics" in key else described
             # what is refused there is refused by another name
-            yield f"{name} as {key}", told, "refused" if expected == "unsafe" else expected, advisory
+            yield f"{name} as {key}", told, "refused" if expected in ("unsafe", "unasked") else expected, advisory
     for key in ("optimizer_config", "loss", "metrics", "loss_weights", "sample_weight_mode"):
         for value in (3.5, [[[]]], {"a": {"b": {}}}, "x" * 100_000, 10**30, {"class_name": "Adam"}):
             told = {"optimizer_config": {"class_name": "SGD", "config": {}}, "loss": "mse", key: value}
@@ -655,6 +755,10 @@ def _texts():
         ("a zero", good_text.replace("small", "sm\0all"), "corrupt"),
         ("many keys", "{" + ",".join(f'"k{i}":1' for i in range(300_000)) + "}", "corrupt"),
         ("many twice", "{" + ",".join(f'"k{i // 2}":1' for i in range(60_000)) + "}", "unsafe"),
+        ("far too many lists", "[" + "[]," * 2_000_000 + "[]]", "unsafe"),
+        ("far too many objects", "[" + '{"a":1},' * 600_000 + "[]]", "unsafe"),
+        ("far too many numbers", "[" + "1," * 8_000_000 + "1]", "unsafe"),
+        ("many and one twice", "{" + "".join(f'"k{i}":1,' for i in range(200_000)) + '"x":1,"x":1}', "unsafe"),
         ("many lists", '{"class_name": "Sequential", "config": [' + "[]," * 300_000 + "[]]}", "refused"),
     ]
     for name, text, expected in texts:
@@ -670,7 +774,7 @@ def _texts():
                 "harmless" if name in ("nothing", "null") else "refused" if expected != "harmless" else expected,
             )
         metadata = partial(_with, "metadata.json", data)
-        loose = ("another object", "an empty object", "many keys")
+        loose = ("another object", "an empty object", "many keys", "many lists")
         yield (
             f"{name} as metadata",
             "model",
@@ -705,6 +809,15 @@ def _texts():
         ("a huge number", f"class_name: {'9' * 100_000}", "unsafe"),
         ("a long quotation", 'a: "' + "x\n" * 50_000, "refused"),
         ("many quotations", 'a: "' + "\\\n" * 20_000, "refused"),
+        ("quotations within one", 'a: "' + "x'\n]" * 50_000, "refused"),
+        ("an open list over many lines", "a: [" + "x]y,[\n" * 50_000, "refused"),
+        ("a word over many lines", "a: [b" + "\n  c" * 200_000, "refused"),
+        ("a number and what is none", f"a: {'1' * 1_000_000}x", "refused"),
+        ("lists in one line", "- " * 1_500_000, "unsafe"),
+        ("brackets in one line", "a: " + "[" * 2_000_000, "unsafe"),
+        ("words in one line", "a: [" + "b," * 1_900_000 + "]", "unsafe"),
+        ("long keys of spaces", "\n".join(f"a{' ' * 950}b{i}: 1" for i in range(4000)), "refused"),
+        ("far too long", "#" * (5 << 20), "unsafe"),
         ("an open bracket", "a: [" + "x,\n" * 20_000, "refused"),
         ("closing brackets", "a: [" + "]\n" * 5000, "refused"),
         ("many brackets", "a: {" * 3000 + "}\n" * 3000, "refused"),

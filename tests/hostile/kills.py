@@ -3,6 +3,8 @@
 python kills.py COUNT [SEED [WAY ...]]    kills COUNT processes in each way of saving, and tells of it in lines of JSON
 """
 
+import contextlib
+import io
 import json
 import os
 import random
@@ -15,6 +17,7 @@ import numpy as np
 
 SAVED = {  # way: the name of the file
     "keras": "model.keras",
+    "folder": "model",
     "h5": "model.h5",
     "weights": "model.weights.h5",
     "old weights": "weights.h5",
@@ -22,7 +25,11 @@ SAVED = {  # way: the name of the file
     "npz": "model.npz",
     "ModelCheckpoint": "best.keras",
     "BackupAndRestore": "latest.weights.h5",
+    "convert": "converted.h5",
+    "two at once": "model.keras",
 }
+BESIDE = ("source.keras", "previous.weights.h5")  # which some ways keep there too
+_MODELS = ("keras", "folder", "h5", "ModelCheckpoint", "convert", "two at once")
 UNITS = 100
 
 
@@ -64,7 +71,24 @@ def save(way, folder):
         _fill(made, number)
         if number > 1:
             print(number, flush=True)
-        (made.save_weights if way not in ("keras", "h5") else made.save)(path)
+        if way == "convert":
+            _convert(made, path, number)
+        elif way in _MODELS:
+            made.save(path, zipped=way != "folder")
+        else:
+            made.save_weights(path)
+
+
+def _convert(made, path, number):
+    """``kbridge convert IN OUT``."""
+    import argparse
+
+    from kbridge.cli import convert
+
+    source = os.path.join(os.path.dirname(path), BESIDE[0])
+    made.save(source)
+    with contextlib.redirect_stdout(io.StringIO()):
+        convert.run(argparse.Namespace(source=source, target=path, no_compile=False))
 
 
 def _fill(made, number):
@@ -77,7 +101,7 @@ def read(way, folder):
     from kbridge import saving
 
     path = os.path.join(folder, SAVED[way])
-    if way in ("keras", "h5", "ModelCheckpoint"):
+    if way in _MODELS:
         made = saving.load_model(path)
     else:
         made = model()
@@ -87,7 +111,16 @@ def read(way, folder):
 
 
 def kill(way, folder, rng, longest):
-    """Let a process save, and kill it at some moment."""
+    """Let a process save, or two, and kill it at some moment."""
+    with contextlib.ExitStack() as processes:
+        for _ in range(2 if way == "two at once" else 1):
+            processes.enter_context(_saving(way, folder))
+        time.sleep(rng.random() * longest)
+
+
+@contextlib.contextmanager
+def _saving(way, folder):
+    """A process that saves, and is killed at the end of the block. The block begins when it has saved once."""
     reading, writing = os.pipe()
     process = os.fork()
     if not process:
@@ -100,7 +133,7 @@ def kill(way, folder, rng, longest):
     try:
         if not os.read(reading, 1 << 16):
             raise RuntimeError(f"the process that saves ended by itself: {way}")
-        time.sleep(rng.random() * longest)
+        yield
     finally:
         os.kill(process, signal.SIGKILL)
         status = os.waitpid(process, 0)[1]
@@ -117,8 +150,7 @@ def main(count, seed=0, *ways):
         with tempfile.TemporaryDirectory() as folder:
             for i in range(count):
                 kill(way, folder, rng, 0.2)
-                others = [name for name in os.listdir(folder) if name != SAVED[way]]
-                others = [name for name in others if name != "previous.weights.h5"]
+                others = [name for name in os.listdir(folder) if name not in (SAVED[way], *BESIDE)]
                 debris, most = debris + bool(others), max(most, len(others))
                 try:
                     found = read(way, folder)

@@ -8,9 +8,12 @@ import functools
 import io
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
+import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -125,7 +128,7 @@ def keras(rng):
 
     if rng.random() < 0.25:
         return bytes_changed(good.file(".keras"), rng)
-    parts = _parts()
+    parts = _drawn([_parts()], rng)
     name = rng.choice(["config.json", "config.json", "model.weights.h5", "metadata.json"])
     changed = _text_changed(parts[name], rng) if name.endswith("json") else bytes_changed(parts[name], rng)
     return good.zipped({**parts, name: changed})
@@ -133,9 +136,31 @@ def keras(rng):
 
 @functools.cache
 def _parts():
+    """The members of .keras files."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for made in _models():
+            made.save(f"{folder}/model.keras")
+            with zipfile.ZipFile(f"{folder}/model.keras") as archive:
+                found.append({name: archive.read(name) for name in archive.namelist()})
+    return found
+
+
+@functools.cache
+def _models():
+    """The small model and others, with layers of several families."""
+    import saved_models
+
+    import kbridge
     from hostile import good
 
-    return good.parts()
+    return [good.model(), *(make(kbridge) for name, make in saved_models.MODELS.items() if name != "custom")]
+
+
+def _drawn(kinds, rng):
+    """One of a list of one of these kinds: the first, of the small model, half of the time."""
+    kind = kinds[rng.integers(len(kinds))]
+    return kind[0 if rng.random() < 0.5 else rng.integers(len(kind))]
 
 
 def h5(rng):
@@ -206,18 +231,126 @@ def safetensors(rng):
 
 
 def json_text(rng):
-    return _text_changed(_config_texts()[rng.integers(2)], rng)
+    return _text_changed(_drawn(_config_texts()[:2], rng), rng)
 
 
 def yaml_text(rng):
-    return bytes_changed(_config_texts()[2].encode(), rng)
+    return bytes_changed(_drawn(_config_texts()[2:], rng).encode(), rng)
 
 
 @functools.cache
 def _config_texts():
+    """The configs of the models: in words of today, of old, and as YAML."""
+    from kbridge import saving
+
+    ways = (lambda model: model.to_json(), saving.to_old_json, saving.to_yaml)
+    return [[write(model) for model in _models()] for write in ways]
+
+
+# -- what is kept in several files: a dict of their names and bytes
+
+
+def backup(rng):
+    """What BackupAndRestore goes on from: its text changed within a sound file, or the file.
+
+    The checksum of the text is left as it was: with another, callbacks would be told what they never knew.
+    """
     from hostile import good
 
-    return json.dumps(good.config()), good.old_text(), good.yaml_text()
+    if rng.random() < 0.3:
+        return {"latest.weights.h5": bytes_changed(good.backup(), rng)}
+    buffer = io.BytesIO(good.backup())
+    with h5py.File(buffer, "r+") as file:
+        whole = file["_training"][:].tobytes()
+        text = whole[:8] + _text_changed(whole[8:], rng)
+        del file["_training"]
+        file["_training"] = np.frombuffer(text, np.uint8)
+    return {"latest.weights.h5": buffer.getvalue()}
+
+
+def sharded(rng):
+    files = dict(sharded_files())
+    name = str(rng.choice(list(files)))
+    files[name] = (_text_changed if name.endswith("json") else bytes_changed)(files[name], rng)
+    return files
+
+
+@functools.cache
+def sharded_files():
+    from hostile import good
+
+    with tempfile.TemporaryDirectory() as folder:
+        good.model().save_weights(f"{folder}/case.weights.json", max_shard_size=80 / 2**30)
+        return _files(folder)
+
+
+def _files(folder):
+    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def saved_model(rng):
+    """A folder of TensorFlow."""
+    older = rng.random() < 0.3
+    return _of_tensorflow(rng, lambda change: saved_model_files(change, older))
+
+
+def checkpoint(rng):
+    return _of_tensorflow(rng, checkpoint_files)
+
+
+def _of_tensorflow(rng, make):
+    """Pieces are changed before they get their checksums, or a file behind."""
+    kind = str(rng.choice(["header", "entry", "index", "graph", "model", "json", "metadata", "file"]))
+
+    def change(part, data):
+        if part != kind or not data or (part in ("entry", "json") and rng.random() > 0.3):
+            return data
+        return (_text_changed if part == "json" else bytes_changed)(data, rng)
+
+    files = make(change)
+    if kind == "file":
+        name = str(rng.choice(sorted(files)))
+        files[name] = bytes_changed(files[name], rng)
+    return files
+
+
+def checkpoint_files(change):
+    import test_saved_model as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        tf.checkpoint(Path(folder) / "case", _tree(), change)
+        return _files(folder)
+
+
+def saved_model_files(change, older):
+    """``older``: what Keras noted is in the file of the graphs, as up to TensorFlow 2.4."""
+    import test_saved_model as tf
+
+    from hostile import good
+
+    told = {"name": "small", **good.old_config(), "keras_version": "2.13.1", "training_config": {"loss": "mse"}}
+    told["training_config"]["optimizer_config"] = tf.layer("Custom>Adam", name="Adam", learning_rate=0.1)
+    noted, graph = {"root": told, "root.layer_with_weights-0": {"name": "dense"}}, b""
+    if older:
+        text = change("json", json.dumps(told).encode())
+        node = tf.field(4, tf.field(1, "_tf_keras_sequential") + tf.field(3, text))
+        noted, graph = None, change("metadata", tf.field(2, tf.field(7, tf.field(1, node))))
+    with tempfile.TemporaryDirectory() as folder:
+        tf.folder(Path(folder) / "case", _tree(), noted, graph, change)
+        return _files(folder)
+
+
+@functools.cache
+def _tree():
+    """The weights of the model in ``good`` and the state of its optimizer, as a tree of objects."""
+    draw = np.random.default_rng(0)
+    first, second = ({"kernel": draw.random(s, "f4"), "bias": draw.random(s[1:], "f4")} for s in ((4, 3), (3, 2)))
+    variables = [np.zeros_like(v) for one in (first, second) for v in one.values() for _ in "mv"]
+    steps = np.array(1, "int64")
+    optimizer = {"_iterations": steps, "_variables": {str(i): v for i, v in enumerate([steps, *variables])}}
+    inner = {"layer_with_weights-0": first, "layer-0": first, "layer_with_weights-1": second}
+    return {**inner, "optimizer": optimizer}
 
 
 FORMATS = {  # format: what makes one, how it is read, its ending
@@ -228,9 +361,22 @@ FORMATS = {  # format: what makes one, how it is read, its ending
     "safetensors": (safetensors, "weights", ".safetensors"),
     "json": (json_text, "json", ".json"),
     "yaml": (yaml_text, "yaml", ".yaml"),
+    "backup": (backup, "backup", ""),
+    "sharded": (sharded, "weights", ".weights.json"),
+    "saved_model": (saved_model, "model", ""),
+    "checkpoint": (checkpoint, "weights", ""),
 }
 MOST_SECONDS = 5.0  # of a machine that has other things to do
 MOST_BYTES = 200 << 20
+
+
+def put(path, data):
+    """Write a file, or several in its folder, in place of those before."""
+    shutil.rmtree(path, ignore_errors=True)
+    for name, part in (data if isinstance(data, dict) else {path: data}).items():
+        place = Path(path).parent / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(part)
 
 
 def main(count, seed=0, *formats):
@@ -248,9 +394,7 @@ def main(count, seed=0, *formats):
             counts, slowest, largest = {}, 0.0, 0
             for i in range(count):
                 rng = np.random.default_rng([seed, list(FORMATS).index(name), i])
-                data = make(rng)
-                with open(path, "wb") as file:
-                    file.write(data)
+                put(path, make(rng))
                 if not started:
                     reader.read(how, path)  # what is imported late
                     reader.watch((folder,))

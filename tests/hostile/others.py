@@ -33,6 +33,11 @@ def cases(aim):
     }.items():
         for how, ending in (("model", ".keras"), ("model", ".h5"), ("weights", ".weights.h5"), ("weights", ".npz")):
             yield f"{name} as {ending}", how, data, ending, "corrupt"
+    for of in (".npz", ".safetensors", ".weights.h5"):
+        yield f"a {of} as .keras", "model", good.file(of), ".keras", "corrupt"
+        yield f"a {of} as .h5", "model", good.file(of), ".h5", "corrupt"
+    yield "a config as .keras", "model", json.dumps(good.config()).encode(), ".keras", "corrupt"
+    yield "a config as .npz", "weights", json.dumps(good.config()).encode(), ".npz", "corrupt"
 
 
 # -- .safetensors

@@ -26,7 +26,7 @@ _allowed = ()
 _OF_PYTHON = (sys.prefix, sys.base_prefix, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 _HARMLESS = ("/proc/self/", "/dev/null", "/dev/urandom")
 _KINDS = ("os.", "shutil.", "subprocess.", "socket.", "pickle.", "ctypes.", "urllib.", "ftplib.", "sqlite3.", "pty.")
-_MEANT = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "shutil.rmtree", "os.putenv")
+_MEANT = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "shutil.rmtree", "shutil.copymode", "os.putenv")
 
 
 def _hook(event, args):
@@ -131,6 +131,8 @@ def read(how, path, safe_mode=True):
                 saving.load_model(path, safe_mode=safe_mode)
             elif how == "weights":
                 target.load_weights(path)
+            elif how == "backup":
+                good.fit(os.path.dirname(path))
             elif how == "inspect":
                 str(saving.inspect(path))
             else:
@@ -192,7 +194,8 @@ def main(every=1, *parts):
                     file.write(data)
             _allowed = (os.path.realpath(path), os.path.realpath(tempfile.tempdir))
             if case.ending == ".weights.json":
-                _allowed += tuple(os.path.realpath(os.path.join(files, extra)) for extra in case.beside)
+                names = [*case.beside, "absent.weights.h5"]  # what an index may name
+                _allowed += tuple(os.path.realpath(os.path.join(files, name)) for name in names)
             hows = [case.how]
             hows += [f"{case.how} unsafely"] if case.how == "model" and case.expected == "unsafe" else []
             hows += ["inspect"] if case.how in ("model", "weights", "json") else []

@@ -1,5 +1,6 @@
 """StringLookup and IntegerLookup: categories to their places in a vocabulary, and back."""
 
+import json
 import os
 from collections import Counter
 from itertools import chain
@@ -18,6 +19,8 @@ from kbridge.layers.preprocessing.host import (
     is_text,
     on_host,
 )
+
+_IN_JSON = "vocabulary.json"
 
 
 class Vocabulary:
@@ -166,6 +169,7 @@ class IndexLookup(Adapting, HostLayer):
             )
         if isinstance(vocabulary, (str, os.PathLike)):
             vocabulary = self._read(vocabulary)
+        given = vocabulary, idf_weights
         tokens = [self._token(token) for token in on_host(vocabulary, self).ravel().tolist()]
         if not tokens:
             raise ValueError(f"{kind}: the vocabulary is empty. Received: {vocabulary!r}.")
@@ -182,6 +186,8 @@ class IndexLookup(Adapting, HostLayer):
         elif self.output_mode == "tf_idf":
             raise ValueError(f"{kind}: with output_mode='tf_idf' a vocabulary needs idf_weights. Received: None.")
         self._set(tokens[len(begins) :], idf_weights)
+        if self._given[0] is not None:
+            self._given = given  # a config tells of what holds now
 
     def _set(self, tokens, idf_weights):
         kind, special = type(self).__name__, self._special_tokens()
@@ -340,6 +346,15 @@ class IndexLookup(Adapting, HostLayer):
             "salt": self.salt,
         }
 
+    def learned_config(self):
+        """What a config says of a learned vocabulary in files that have no other place for it."""
+        if self._given[0] is not None or self._vocabulary is None:
+            return {}
+        tokens, first = self._vocabulary.tokens, self._vocabulary.first
+        weights = self.idf_weights
+        weights = None if weights is None else weights[first : first + len(tokens)].tolist()
+        return {"vocabulary": list(tokens), "idf_weights": weights}
+
     @classmethod
     def from_config(cls, config):
         if isinstance(config.get("vocabulary"), str):
@@ -356,19 +371,31 @@ class IndexLookup(Adapting, HostLayer):
         self.built = True
 
     def save_assets(self, dir_path):
-        """Write the learned vocabulary to a text file in ``dir_path``, a token on each line."""
+        """Write the learned vocabulary to a text file in ``dir_path``, a token on each line.
+
+        Tokens that hold the end of a line are written to a file of JSON too, which is then what counts.
+        """
         if self._given[0] is None and self._vocabulary is not None:
-            text = "\n".join(map(str, self.get_vocabulary()))
+            tokens = self.get_vocabulary()
             with open(os.path.join(dir_path, "vocabulary.txt"), "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+                file.write("\n".join(map(str, tokens)))
+            if any("\n" in str(token) for token in tokens):
+                with open(os.path.join(dir_path, _IN_JSON), "w", encoding="utf-8") as file:
+                    json.dump(tokens, file)
 
     def load_assets(self, dir_path):
         """Read the vocabulary that ``save_assets`` wrote."""
-        path = os.path.join(dir_path, "vocabulary.txt")
-        if self._given[0] is not None or not os.path.exists(path):
+        in_lines, in_json = os.path.join(dir_path, "vocabulary.txt"), os.path.join(dir_path, _IN_JSON)
+        if self._given[0] is not None or not os.path.exists(in_lines):
             return
-        with open(path, encoding="utf-8", newline="\n") as file:
-            tokens = [self._token(line) for line in file.read().split("\n")]
+        with open(in_lines, encoding="utf-8", newline="\n") as file:
+            lines = file.read().split("\n")
+        if os.path.exists(in_json):
+            with open(in_json, encoding="utf-8") as file:
+                lines = json.load(file)
+            if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+                raise ValueError(f"{_IN_JSON} is no list of texts.")
+        tokens = [self._token(line) for line in lines]
         special = self._special_tokens()
         self._set(tokens[len(special) :] if tokens[: len(special)] == special else tokens, None)
 

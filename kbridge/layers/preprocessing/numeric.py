@@ -240,6 +240,22 @@ class Discretization(Adapting, NumericLayer):
                 raise ValueError(f"Discretization layer '{self.name}' cannot adapt to no data at all.")
             self.bin_boundaries = _compressed(self._summary, 1.0 / self.num_bins)[0, :-1].tolist()
 
+    def load_own_variables(self, store):
+        """Take over what has been seen, which Keras 2 keeps in files in place of the boundaries."""
+        if "0" in store:
+            self.load_summary(store["0"])
+
+    def load_summary(self, summary):
+        """Set the boundaries by ``summary``, pairs of values and weights: two rows."""
+        if self.num_bins is None or np.ndim(summary) != 2 or len(summary) != 2:
+            raise ValueError(
+                f"Discretization layer '{self.name}' has no use for an array of shape {np.shape(summary)} "
+                f"(num_bins={self.num_bins})."
+            )
+        if np.shape(summary)[1]:
+            self._summary = np.asarray(summary, "float32")
+            self.finalize_state()
+
     def call(self, inputs):
         if self.bin_boundaries is None:
             raise ValueError(

@@ -265,6 +265,10 @@ class TextVectorization(Adapting, HostLayer):
             "vocabulary_size": self.vocabulary_size(),
         }
 
+    def learned_config(self):
+        """What a config says of a learned vocabulary in files that have no other place for it."""
+        return self._lookup_layer.learned_config()
+
     @classmethod
     def from_config(cls, config):
         config = dict(config)

@@ -163,6 +163,7 @@ from kbridge.compat.keras2.layers.merge import (
 from kbridge.compat.keras2.layers.merge import (
     _Merge as _Merge,
 )
+from kbridge.compat.layers.random_sizes import RandomCrop, RandomHeight, RandomWidth
 
 # The submodules that its names were spread over; all of them hold all names here.
 _SUBMODULES = (
