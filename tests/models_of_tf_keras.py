@@ -132,7 +132,7 @@ def images_1d(K, tf):
     return _of_rank(K, 1, 6)
 
 
-@model(folder=True)
+@model
 def images_2d(K, tf):
     return _of_rank(K, 2, 6)
 

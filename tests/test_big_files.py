@@ -96,10 +96,10 @@ def both(model, path, told=None):
     if told:
         print(told, saving, loading)
 
-tracemalloc.start()  # it tells of arrays whose pages no one has touched, too
 small, model = make(4, 1), make()
 for variable in model.variables:
     variable.assign(np.full(variable.shape, 0.5, "float32"))  # on the engine
+tracemalloc.start()  # it tells of arrays whose pages no one has touched, too
 for name in {names}:
     both(small, folder + "/" + "small_" + name)  # what is imported when first needed is no part of it
     both(model, folder + "/" + name, name)

@@ -16,9 +16,8 @@ from zoo_in_keras import FORMATS, keep, state, unlike, write
 import kbridge
 from kbridge import layers, saving
 from kbridge.backend import registry
-from kbridge.saving.old_configs import RECURRENT
 
-h5py = pytest.importorskip("h5py")
+pytest.importorskip("h5py")
 
 QUICK = ("deferred", "frozen", "models_of_models", "of_ones_own", "penalized", "subclassed", "trained_by_Adam")
 PER_MODEL = pytest.mark.parametrize("name", ZOO)
@@ -37,7 +36,6 @@ def predicted(model, exhibit):
 @pytest.fixture(scope="module")
 def exchanged(tmp_path_factory):
     """The folder with the files of both sides, and what Keras says of ours and of its own."""
-    pytest.importorskip("keras", minversion="3.15")
     folder = tmp_path_factory.mktemp("zoo")
     for side in ("ours", "theirs"):
         (folder / side).mkdir()
@@ -73,27 +71,10 @@ def test_every_layer_has_a_model():
 
 @PER_MODEL
 def test_what_is_written_here_is_read_by_keras(name, exchanged):
-    folder, facts = exchanged[0], exchanged[1][name]
+    facts = exchanged[1][name]
     assert "error" not in facts, facts["error"]
     wrong = {kind: why for kind, why in facts.items() if kind in FORMATS and why and not facts.get(f"its own {kind}")}
-    if "h5" in wrong:
-        with h5py.File(folder / "ours" / f"{name}.h5") as file:
-            if is_for_keras_2_alone(json.loads(file.attrs["model_config"])["config"]):
-                del wrong["h5"]
     assert not wrong
-
-
-def is_for_keras_2_alone(config):
-    """Whether a graph has what tf.keras reads and Keras 3 does not: it has other words for the same, or none."""
-    for layer in config["layers"]:
-        if "layers" in layer["config"] or layer["class_name"] in ("Lambda", "TFOpLambda"):
-            return True
-        for node in layer["inbound_nodes"]:
-            if any(isinstance(value, list) for _, _, _, kwargs in node for value in kwargs.values()):
-                return True  # a tensor beside the first
-            if len(node) > 1 and layer["class_name"] in RECURRENT:
-                return True
-    return False
 
 
 @pytest.mark.filterwarnings("ignore:It is left as it is")  # the optimizer, which Keras leaves out of JSON
@@ -123,9 +104,10 @@ def test_what_keras_writes_is_read(name, exchanged):
                 check(fresh, whole=False)
 
 
-def test_what_keras_writes_is_read_on_each_engine(engine, exchanged):
-    """Layers compute alike on all engines, as other tests see; here each takes the weights, and some predict on it."""
+def test_what_keras_writes_is_read_on_each_engine(engine, exchanged, request):
+    """Each engine takes all weights. Some models predict on it; all of them on engines named by ``--engine``."""
     folder, facts = exchanged
+    names = ZOO if request.config.getoption("--engine") else QUICK
     wrong = {}
     classes(kbridge)
     for name, exhibit in ZOO.items():
@@ -134,7 +116,7 @@ def test_what_keras_writes_is_read_on_each_engine(engine, exchanged):
         stem = folder / "theirs" / name
         model = saving.load_model(f"{stem}.keras", custom_objects=exhibit.custom_objects(kbridge))
         assert all(variable.value is not None for variable in model.variables)  # on the engine
-        with registry.use_backend(engine.name if name in QUICK else "numpy"):
+        with registry.use_backend(engine.name if name in names else "numpy"):
             wrong[name] = unlike(predicted(model, exhibit), stored(stem), exhibit.tolerance)
     assert {name: why for name, why in wrong.items() if why} == {}
 

@@ -34,9 +34,10 @@ class Part:
                 self.arrays[place] = self.arrays[place] * mask[..., None]
         self.masked = {place for place in masks or () if self.arrays[place].ndim == 3}
 
-    def make(self, K):
-        """The layer, adapted."""
-        layer = eval(self.layer, {**vars(K.layers), "np": np})
+    def make(self, K, number=0):
+        """The layer, adapted. It has a name that Keras gives to none of its ops: it may make some for masks."""
+        text = self.layer[:-1] + ("" if self.layer.endswith("()") else ", ") + f"name='{self.kind}_{number}')"
+        layer = eval(text, {**vars(K.layers), "np": np})
         if self.adapt is not None:
             layer.adapt(self.adapt)
         return layer
@@ -113,12 +114,12 @@ class OfLayers(Exhibit):
 
     def build(self, K, parts=None):
         if self.name in _NOT_IN_GRAPHS:
-            model = classes(K)["Each"]([part.make(K) for part in self._chosen(parts)])
+            model = classes(K)["Each"]([part.make(K, i) for i, part in enumerate(self._chosen(parts))])
             model(self.inputs(parts))
             return model
         inputs, outputs = [], []
-        for part in self._chosen(parts):
-            own, found = part.graph(K, part.make(K))
+        for number, part in enumerate(self._chosen(parts)):
+            own, found = part.graph(K, part.make(K, number))
             inputs += own
             outputs += found
         return K.Model(inputs if len(inputs) > 1 else inputs[0], outputs if len(outputs) > 1 else outputs[0])
@@ -433,7 +434,7 @@ def masked(K):
     x = L.Embedding(7, 3, mask_zero=True)(tokens)
     x = L.Bidirectional(L.LSTM(2, return_sequences=True))(L.SpatialDropout1D(0.2)(x))
     y = L.TimeDistributed(L.Dense(4))(L.Masking(0.0)(values))
-    z = L.concatenate([x, y])
+    z = L.Concatenate(name="both")([x, y])
     return K.Model([tokens, values], [L.GRU(3)(z), L.GlobalAveragePooling1D()(z), L.SimpleRNN(2)(L.add([x, y]))])
 
 

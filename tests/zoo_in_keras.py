@@ -12,10 +12,12 @@ import sys
 import traceback
 from pathlib import Path
 
+import h5py
 import numpy as np
 from zoo import ZOO, call, classes
 
 SHARD = 8000 / 2**30  # gigabytes
+STATEFUL = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 FORMATS = ("keras", "h5", "weights.h5", "weights.json", "json")
 
 
@@ -113,7 +115,7 @@ def _read(keras, exhibit, folder, found):
     expected = [stored[key] for key in stored if key != "state"]
     model, tolerance, count = None, exhibit.tolerance, len(expected) - int(stored["state"])
     for kind in FORMATS[:-1]:
-        if not Path(f"{stem}.{kind}").exists():
+        if not Path(f"{stem}.{kind}").exists() or (kind == "h5" and is_for_keras_2_alone(f"{stem}.h5")):
             continue
         try:
             if kind == "h5":
@@ -133,6 +135,22 @@ def _read(keras, exhibit, folder, found):
     for kind in ("keras", "h5"):
         if found.get(kind) or exhibit.asked:
             found[f"its own {kind}"] = _own(keras, exhibit, f"{stem}.own.{kind}")
+
+
+def is_for_keras_2_alone(path):
+    """Whether an .h5 file has what tf.keras reads and Keras 3 does not: it has other words for the same, or none."""
+    with h5py.File(path) as file:
+        config = json.loads(file.attrs["model_config"])["config"]
+    for layer in config["layers"]:
+        nodes = layer.get("inbound_nodes", [])
+        if nodes and ("layers" in layer["config"] or layer["class_name"] in ("Lambda", "TFOpLambda")):
+            return True
+        for node in [node for node in nodes if isinstance(node, list)]:
+            if any(isinstance(value, list) for _, _, _, kwargs in node for value in kwargs.values()):
+                return True  # a tensor beside the first
+            if len(node) > 1 and layer["class_name"] in STATEFUL:
+                return True  # states
+    return False
 
 
 def _own(keras, exhibit, path):

@@ -4,13 +4,14 @@
 _NOT_HELD = frozenset(
     ("_nodes", "_constructed_with", "_losses", "_plan", "_variables", "_build_shapes", "_loss_tracker")
 )
+_PLAIN = frozenset((bool, int, float, str, bytes, type(None)))  # what most attributes are
 
 
 def held(holder, kind):
     """The instances of ``kind`` in the attributes of ``holder``, in lists, tuples and dicts too, each once."""
     found = {}
     for name, value in holder.__dict__.items():
-        if name not in _NOT_HELD:
+        if type(value) not in _PLAIN and name not in _NOT_HELD:
             _search(value, kind, found)
     return list(found.values())
 

@@ -135,8 +135,9 @@ class Bidirectional(Wrapper):
 
     @staticmethod
     def _copy(layer, name, go_backwards):
-        config = layer.get_config()
-        return type(layer).from_config({**config, "name": name, "go_backwards": go_backwards})
+        with objects.sharing():  # of its own: two copies have nothing in common
+            config = layer.get_config()
+            return type(layer).from_config({**config, "name": name, "go_backwards": go_backwards})
 
     def _sublayers(self):
         return [self.forward_layer, self.backward_layer]

@@ -4,6 +4,7 @@ Each takes the arguments of TensorFlow's, by its names. While a graph is built, 
 holds the ops that they are made of. What depends on sizes that only data tell (``tf.shape(x)[0]``) is a ``Size``.
 """
 
+import itertools
 import operator
 from math import prod
 
@@ -15,6 +16,8 @@ from kbridge.models import graph_ops
 
 MODULE = "tensorflow"  # of such functions, in a graph's description
 _PREFIXES = ("__operators__.", "compat.v1.", "nn.", "math.", "linalg.", "image.", "keras.")
+_MOST_AXES = 100
+_GROWING = ("tile", "repeat", "pad", "one_hot", "broadcast_to", "resize")  # which make much of little
 _LONGEST = 1 << 20  # of a range that is made with the graph
 FUNCTIONS = {}
 
@@ -23,6 +26,8 @@ class Size:
     """How long an axis of ``symbol`` is. ``value`` is None where only data will tell."""
 
     def __init__(self, value, symbol=None, axis=None):
+        if value is not None and abs(value) >= 1 << 63:
+            raise ValueError("it computes a size that no axis can have.")
         self.value, self.symbol, self.axis = value, symbol, axis
 
     def ones(self, dtype="int32"):
@@ -41,6 +46,11 @@ class Size:
 
 class Sizes(list):
     """Sizes of several axes, as ``tf.shape`` gives them."""
+
+    def __init__(self, sizes):
+        super().__init__(itertools.islice(sizes, _MOST_AXES + 1))
+        if len(self) > _MOST_AXES:
+            raise ValueError(f"it has a shape of more than {_MOST_AXES} axes.")
 
 
 class _Leaf:

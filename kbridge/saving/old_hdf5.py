@@ -256,7 +256,7 @@ class Top:
     """The variables of a model that belong to none of its layers."""
 
     def __init__(self, model):
-        inner = {id(v) for layer in model.layers for v in weights_of(layer)}
+        inner = {id(v) for layer in model.layers for v in layer.weights}
         self.variables = [v for v in weights_of(model) if id(v) not in inner]
 
 

@@ -35,7 +35,9 @@ class MisfitError(ValueError):
 
 def weights_of(layer):
     """The variables of a layer in the order in which such files keep them."""
-    return [*layer.trainable_weights, *layer.non_trainable_weights]
+    trained = layer.trainable_weights
+    apart = {id(v) for v in trained}
+    return [*trained, *(v for v in layer.weights if id(v) not in apart)]
 
 
 class Learned:

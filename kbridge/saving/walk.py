@@ -80,7 +80,7 @@ def _in_container(path, container, seen, way):
             name = names.snake_case(objects.class_name_at_home(type(item)))
             if way.synchronized and isinstance(item, layers.BatchNormalization):
                 name = f"sync_{name}"
-        elif isinstance(item, (list, tuple, dict, set)):
+        elif isinstance(item, (list, tuple, dict, set)) and not way.backwards:  # else only as a model's layers
             name = "container"
         else:
             continue
@@ -101,10 +101,19 @@ def attributes(holder, way=KERAS_3):
         yield "layers", holder.layers
         found.pop("layers", None)
     elif isinstance(holder, Model):
-        found["layers"] = holder.layers
+        graph = isinstance(holder, (Functional, Sequential)) or not way.backwards
+        found["layers"] = holder.layers if graph else list(_layers_in(list(found.values())))
     if way.backwards:
         yield from ((name, found[name]) for name in sorted(found, reverse=True) if not name.startswith("__"))
         return
     for name in sorted(found, key=lambda name: (name.startswith("_"), name)):
         if not name.startswith("__"):
             yield name, found[name]
+
+
+def _layers_in(value):
+    """The layers in lists and dicts, however deep."""
+    if isinstance(value, Layer):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+        yield from _layers_in(item)
