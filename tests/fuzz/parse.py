@@ -19,8 +19,10 @@ sys.path[:0] = [os.path.dirname(HERE), os.path.dirname(os.path.dirname(HERE))]
 from kbridge import saving  # noqa: E402
 from kbridge.saving import (  # noqa: E402
     check,
+    hdf5_chunks,
     hdf5_format,
     npz,
+    of_tensorflow,
     old_configs,
     old_hdf5,
     parse_hdf5,
@@ -32,12 +34,13 @@ from kbridge.saving import (  # noqa: E402
     saved_model,
     shards,
     snappy,
+    tables,
     tensor_bundle,
     yaml,
 )
 
 WATCHED = (check, hdf5_format, npz, old_configs, old_hdf5, parse_hdf5, parse_json, parse_zip, protobuf, report)
-WATCHED += (safetensors, saved_model, shards, snappy, tensor_bundle, yaml)
+WATCHED += (safetensors, saved_model, shards, snappy, tensor_bundle, yaml, hdf5_chunks, of_tensorflow, tables)
 LARGEST = 1 << 24  # bytes that the arrays of a file may have here
 
 
