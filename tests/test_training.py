@@ -235,6 +235,8 @@ def test_misspelt_arguments_are_errors():
         network().fit(X, Y, epoch=3)
     with pytest.raises(TypeError, match="metric"):
         network().compile("sgd", "mse", metric=["mae"])
+    with pytest.raises(TypeError, match=r"loss_weights must be numbers.* write: metrics=\['mae'\]"):
+        network().compile("sgd", "mse", ["mae"])
     with pytest.raises(ValueError, match="must be compiled before fit"):
         kbridge.Sequential([layers.Dense(1)]).fit(X, Y)
 

@@ -87,6 +87,11 @@ class Trainer(Surface):
             raise ValueError(f"compile: jit_compile must be True, False or 'auto'. Received: {jit_compile!r}.")
         if run_eagerly and jit_compile is True:
             raise ValueError("compile: run_eagerly=True and jit_compile=True contradict each other.")
+        if any(isinstance(weight, str) or callable(weight) for weight in flatten(loss_weights)):
+            raise TypeError(
+                f"compile: loss_weights must be numbers, one for each output. Received: {loss_weights!r}. The third "
+                f"argument by position is loss_weights; if these are metrics, write: metrics={loss_weights!r}."
+            )
         self._compile_arguments = {
             "optimizer": optimizer,
             "loss": loss,
