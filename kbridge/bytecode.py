@@ -62,11 +62,22 @@ def loaded(text, defaults=None, closure=None, find=lambda name: None):
 
 def described(config, find):
     """The function that a file describes: ``[code, defaults, closure]``, or a dict of these as in Keras 3."""
-    if isinstance(config, dict):
-        config = config["value"] if "value" in config else [config.get(part) for part in _PARTS]
-    if not isinstance(config, (list, tuple)) or len(config) != 3:
+    parts = _parts(config)
+    if not isinstance(parts, (list, tuple)) or len(parts) != 3:
         raise BytecodeError("it is no list of a code, its defaults, and what it closes over.")
-    return loaded(*config, find)
+    return loaded(*parts, find)
+
+
+def is_told(config):
+    """Whether such a description says what the function does, and not only that there is one."""
+    parts = _parts(config)
+    return not isinstance(parts, (list, tuple)) or any(parts[:1])
+
+
+def _parts(config):
+    if isinstance(config, dict):
+        return config["value"] if "value" in config else [config.get(part) for part in _PARTS]
+    return config
 
 
 def with_functions(config, find):

@@ -136,6 +136,9 @@ class _Check:
         if callable(given := self._given(name)):
             return given
         give = f"custom_objects={{{name!r}: function}}" + (" or compile=False" if "compile_config" in where else "")
+        if not bytecode.is_told(code):
+            why = f"it is a Python lambda, and the file does not say what it does. Write {give} in this call."
+            raise UnsafeFileError(self.file, self._at(where), why)
         if self.safe_mode:
             raise UnsafeFileError(
                 self.file,
