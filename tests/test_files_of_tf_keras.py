@@ -76,9 +76,10 @@ def test_what_tf_keras_writes_is_read(theirs, written, name):
     assert wrong == {}
 
 
-def test_models_predict_alike_on_each_engine(engine, written):
+def test_models_predict_alike_on_each_engine(engine, written, request):
+    """All models on engines named by ``--engine``, and on quick ones."""
     wrong = {}
-    for name in MODELS if engine.name in QUICK else SOME:
+    for name in MODELS if engine.name in QUICK or request.config.getoption("--engine") else SOME:
         folder, told = written[0] / name, written[1][name]
         kind = next(kind for kind in ("h5", "keras") if kind not in told["refused"])
         wrong[name] = why_not(folder, kind, told)
